@@ -1,0 +1,3 @@
+//! The state machine of one answer.
+
+pub mod breaker;

@@ -1,0 +1,52 @@
+//! Who asks: tenants and API keys.
+
+pub mod key;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A customer of the deployment, whose data no other can reach: 1 to 63 of `a-z 0-9 -`, beginning with a letter
+/// or digit. The platform's own values belong to [`Tenant::system`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Tenant(String);
+
+impl Tenant {
+    /// The platform itself: a name that no configuration can claim.
+    pub fn system() -> Self {
+        Self("_".to_owned())
+    }
+
+    /// The name, as in configuration and keys.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Tenant {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let sound = name.len() <= 63
+            && name.as_bytes().first().is_some_and(plain)
+            && name.bytes().all(|b| plain(&b) || b == b'-');
+        if sound || name == "_" {
+            return Ok(Self(name));
+        }
+        Err(format!("tenant {name:?} must be 1 to 63 of a-z, 0-9 and -, beginning with a letter or digit"))
+    }
+}
+
+impl From<Tenant> for String {
+    fn from(tenant: Tenant) -> Self {
+        tenant.0
+    }
+}
+
+impl fmt::Display for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
