@@ -10,6 +10,8 @@ use crate::host::StoreError;
 pub enum Kind {
     /// The request cannot be understood or breaks a stated bound.
     Invalid,
+    /// The body is JSON, but a member breaks a stated bound (platform routes).
+    Unprocessable,
     /// No credential, or one that is not known.
     Unauthorized,
     /// Known, but not allowed.
@@ -120,6 +122,7 @@ impl Error {
             Kind::Conflict => 409,
             Kind::TooLarge => 413,
             Kind::UnsupportedMedia => 415,
+            Kind::Unprocessable => 422,
             Kind::Limited => 429,
             Kind::Internal => 500,
             Kind::Planned => 501,
@@ -133,6 +136,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self.kind {
             Kind::Invalid => "invalid_request",
+            Kind::Unprocessable => "unprocessable",
             Kind::Unauthorized => "invalid_api_key",
             Kind::Forbidden => "forbidden",
             Kind::NotFound => "not_found",

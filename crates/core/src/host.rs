@@ -10,7 +10,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use bytes::Bytes;
+pub use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::Tenant;
@@ -22,7 +22,19 @@ pub trait Host:
 }
 
 impl<T> Host for T where
-    T: Clock + Net + Secrets + Caller + Cache + Records + Counters + Logs + Blobs + Queue + Rounds + Clone + 'static
+    T: Clock
+        + Net
+        + Secrets
+        + Caller
+        + Cache
+        + Records
+        + Counters
+        + Logs
+        + Blobs
+        + Queue
+        + Rounds
+        + Clone
+        + 'static
 {
 }
 

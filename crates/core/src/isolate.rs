@@ -17,7 +17,11 @@ pub struct Isolate {
 
 impl Isolate {
     /// Checks what must hold before the first request. `ceiling` is the longest answer the platform allows.
-    pub fn new(mut config: Config, secret: Option<&str>, ceiling: Option<Duration>) -> Result<Arc<Self>, String> {
+    pub fn new(
+        mut config: Config,
+        secret: Option<&str>,
+        ceiling: Option<Duration>,
+    ) -> Result<Arc<Self>, String> {
         if !config.keys.is_empty() && secret.is_none_or(|secret| secret.len() < MIN_SECRET) {
             return Err(format!(
                 "{SECRET_NAME} must be set to at least {MIN_SECRET} random bytes: API keys are hashed with it"

@@ -17,13 +17,22 @@
 // The ports say nothing about Send on purpose: see `host`.
 #![allow(async_fn_in_trait)]
 
+pub mod api;
+pub mod cache;
 pub mod call;
+pub mod catalog;
 pub mod config;
+pub mod drive;
 pub mod error;
 pub mod host;
 pub mod identity;
 pub mod isolate;
 pub mod ledger;
+pub mod modes;
 pub mod op;
+pub mod route;
+pub mod run;
 pub mod serve;
+pub mod trace;
+pub mod wire;
 pub mod work;

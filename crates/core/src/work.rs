@@ -3,8 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::host::{Host, Message};
+use serde_json::json;
+
+use crate::api::reports;
+use crate::error::{Error, Kind, Retry};
+use crate::host::{Bytes, Host, Message, Swap, Time};
+use crate::identity::Tenant;
 use crate::isolate::Isolate;
+use crate::ledger::receipt::Receipt;
+use crate::ledger::{reserve, usage};
+use crate::run::detached::{self, Stepped, Wake};
+use crate::run::settle;
+use crate::trace;
+
+/// The longest wait before a message is delivered again.
+const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
 
 /// What the host does with a message that was handled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,12 +46,115 @@ pub struct Ticked {
 
 /// Handles one delivery. `attempt` counts deliveries from 1.
 pub async fn message<H: Host>(host: H, isolate: Arc<Isolate>, message: &Message, attempt: u32) -> Verdict {
-    let _ = (host, isolate, message, attempt);
-    Verdict::Done
+    match handle(&host, &isolate, message).await {
+        Ok(Stepped::Done) => Verdict::Done,
+        Ok(Stepped::Later(wait)) => {
+            Verdict::Retry { after: wait.clamp(Duration::from_millis(100), MAX_DELAY) }
+        }
+        Ok(Stepped::Failed(error)) | Err(error) => failed(&host, &isolate, message, attempt, &error).await,
+    }
 }
 
 /// Sweeps expired holds and rolls up usage, for every tenant. Called once a minute or oftener.
 pub async fn tick<H: Host>(host: H, isolate: Arc<Isolate>) -> Ticked {
-    let _ = (host, isolate);
-    Ticked::default()
+    let mut ticked = Ticked::default();
+    let horizon = isolate.config().lease().max(Duration::from_millis(isolate.config().runs.lease_ms));
+    for row in &isolate.config().tenants {
+        let tenant = &row.name;
+        match settle::sweep(&host, tenant, host.now()).await {
+            Ok(swept) => ticked.swept = ticked.swept.saturating_add(swept.swept),
+            Err(error) => ticked.errors.push(format!("sweep of {tenant}: {error}")),
+        }
+        // Two minutes more than a hold lives: by then a sweep has written the receipts of those that died.
+        match roll_up(&host, tenant, host.now(), horizon.saturating_add(Duration::from_secs(120))).await {
+            Ok(rolled) => ticked.rolled = ticked.rolled.saturating_add(rolled),
+            Err(error) => ticked.errors.push(format!("usage of {tenant}: {error}")),
+        }
+    }
+    ticked
+}
+
+async fn handle<H: Host>(host: &H, isolate: &Arc<Isolate>, message: &Message) -> Result<Stepped, Error> {
+    match message.topic.as_str() {
+        detached::TOPIC => {
+            let wake: Wake = serde_json::from_str(&message.body)
+                .map_err(|error| Error::invalid(format!("the message's body cannot be read: {error}")))?;
+            detached::step(host, isolate, &message.tenant, &wake.run).await
+        }
+        topic => Err(Error::new(Kind::NotFound, format!("nothing handles the topic {topic:?}"))),
+    }
+}
+
+/// Doubles the delay with each attempt. The last failure is written where the tenant sees it, and ends its run.
+async fn failed<H: Host>(
+    host: &H,
+    isolate: &Isolate,
+    message: &Message,
+    attempt: u32,
+    error: &Error,
+) -> Verdict {
+    let rules = &isolate.config().queue;
+    let doubled =
+        rules.retry_ms.saturating_mul(1u64.checked_shl(attempt.saturating_sub(1)).unwrap_or(u64::MAX));
+    let mut after = Duration::from_millis(doubled).min(MAX_DELAY);
+    if let Retry::After(wait) = error.retry {
+        after = after.max(wait).min(MAX_DELAY);
+    }
+    if attempt < rules.max_attempts {
+        return Verdict::Retry { after };
+    }
+    match bury(host, isolate, message, attempt, error).await {
+        Ok(()) => Verdict::Dead,
+        Err(_) => Verdict::Retry { after },
+    }
+}
+
+async fn bury<H: Host>(
+    host: &H,
+    isolate: &Isolate,
+    message: &Message,
+    attempt: u32,
+    error: &Error,
+) -> Result<(), Error> {
+    if message.topic == detached::TOPIC
+        && let Ok(wake) = serde_json::from_str::<Wake>(&message.body)
+    {
+        detached::give_up(host, isolate, &message.tenant, &wake.run, error).await?;
+    }
+    let now = host.now();
+    let letter = json!({
+        "topic": message.topic,
+        "body": message.body,
+        "attempts": attempt,
+        "error": error.detail,
+        "time": now,
+    });
+    let id = trace::id(now, host.random());
+    host.append(&reports::dead_letters(&message.tenant), &id, Bytes::from(letter.to_string())).await?;
+    Ok(())
+}
+
+/// Adds settled receipts to the tenant's totals. A lost race means that another tick did it.
+async fn roll_up<H: Host>(host: &H, tenant: &Tenant, now: Time, horizon: Duration) -> Result<u32, Error> {
+    let key = usage::record(tenant);
+    let stored = host.read(&key, now).await?;
+    let version = stored.as_ref().map_or(0, |stored| stored.version);
+    let mut totals: usage::Usage =
+        stored.and_then(|stored| serde_json::from_slice(&stored.value).ok()).unwrap_or_default();
+    let mut rolled = 0u32;
+    for entry in host.scan(&reserve::receipts(tenant), &totals.through, 500).await? {
+        if !usage::is_settled(&entry.id, now, horizon) {
+            break;
+        }
+        if let Ok(receipt) = serde_json::from_slice::<Receipt>(&entry.value) {
+            totals.add(&receipt);
+            rolled = rolled.saturating_add(1);
+        }
+    }
+    if rolled == 0 {
+        return Ok(0);
+    }
+    let value = Bytes::from(serde_json::to_vec(&totals).unwrap_or_default());
+    let swapped = host.swap(&key, version, value, None, now).await?;
+    Ok(if matches!(swapped, Swap::Done(_)) { rolled } else { 0 })
 }

@@ -59,7 +59,8 @@ pub fn verify(config: &Config, secret: Option<&str>, authorization: Option<&str>
         return refuse("the Authorization header must be `Bearer ock_…`");
     };
     let mut parts = text.trim().splitn(4, '_');
-    let (Some("ock"), Some(tenant), Some(id), Some(_)) = (parts.next(), parts.next(), parts.next(), parts.next())
+    let (Some("ock"), Some(tenant), Some(id), Some(_)) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
     else {
         return refuse("this is not an API key of this platform: they begin with `ock_`");
     };

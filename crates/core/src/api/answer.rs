@@ -1,0 +1,165 @@
+//! `POST /v1/chat/completions`, and what every answering route reads from its headers.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use serde::Deserialize;
+
+use super::voice::Voice;
+use crate::call::Shape;
+use crate::config::Config;
+use crate::error::{Error, Kind};
+use crate::host::Time;
+use crate::modes::{Chat, Program, Thinking};
+use crate::route::{self, Target, Wanted};
+use crate::wire::json::Members;
+use crate::wire::openai;
+use crate::wire::prompt::Prompt;
+
+/// The most messages of one request.
+const MAX_MESSAGES: usize = 2_048;
+
+/// An answer that a caller wants.
+pub struct Asked {
+    /// What is to be done.
+    pub program: Program,
+    /// Where it may be asked.
+    pub targets: Vec<Target>,
+    /// Whether the caller wants a stream.
+    pub stream: bool,
+    /// How the last ask travels.
+    pub shape: Shape,
+    /// How the answer is written.
+    pub voice: Voice,
+}
+
+/// What the headers of an answering route say.
+pub struct Options {
+    /// `x-opencode-targets`.
+    pub targets: Option<String>,
+    /// `x-opencode-hedge-ms`, else the configuration's.
+    pub hedge: Option<Duration>,
+    /// Whether the cache may be used: it is on, and `cache-control` does not say `no-cache` or `no-store`.
+    pub cache: bool,
+}
+
+impl Options {
+    /// Reads them.
+    pub fn read(config: &Config, headers: &HeaderMap) -> Result<Self, Error> {
+        let text = |name: &str| -> Result<Option<String>, Error> {
+            let Some(value) = headers.get(name) else { return Ok(None) };
+            let text =
+                value.to_str().map_err(|_| Error::invalid(format!("{name} must be ASCII")).at(name))?;
+            Ok(Some(text.to_owned()))
+        };
+        let hedge = match text("x-opencode-hedge-ms")? {
+            None => config.hedge.after_ms,
+            Some(value) => value.trim().parse().map_err(|_| {
+                Error::invalid("x-opencode-hedge-ms must be a number of milliseconds; 0 is off")
+                    .at("x-opencode-hedge-ms")
+            })?,
+        };
+        let control = text(CACHE_CONTROL.as_str())?.unwrap_or_default().to_ascii_lowercase();
+        Ok(Self {
+            targets: text("x-opencode-targets")?,
+            hedge: (hedge > 0).then(|| Duration::from_millis(hedge)),
+            cache: config.cache.ttl_seconds > 0
+                && !control.contains("no-cache")
+                && !control.contains("no-store"),
+        })
+    }
+}
+
+/// JSON is the only media type that is taken; a missing one is taken for it.
+pub fn check_json(headers: &HeaderMap) -> Result<(), Error> {
+    let Some(kind) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let kind = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/json") || kind.to_ascii_lowercase().ends_with("+json") {
+        return Ok(());
+    }
+    let detail = format!("send the body as `Content-Type: application/json`, not {kind:?}");
+    Err(Error::new(Kind::UnsupportedMedia, detail).at("content-type"))
+}
+
+/// Reads a chat completion request. The body stays the caller's: what is not named here goes upstream untouched.
+pub fn completions(
+    config: &Config,
+    options: &Options,
+    body: &[u8],
+    id: &str,
+    now: Time,
+) -> Result<Asked, Error> {
+    let members = Members::parse(body)
+        .map_err(|error| Error::invalid(format!("the body is not a JSON object: {error}")))?;
+    let model = members
+        .read::<String>("model")
+        .map_err(|_| Error::invalid("`model` must be a string").at("model"))?;
+    let Some(model) = model else {
+        return Err(Error::invalid("`model` is missing: provider/model, or `auto`").at("model"));
+    };
+    let messages = messages(&members)?;
+    let stream = openai::wants_stream(&members)?;
+    let usage = openai::wants_usage(&members);
+    let (wanted, targets) = route::plan(config, Some(&model), options.targets.as_deref())?;
+    match wanted {
+        Wanted::Answer => {
+            let shape = if stream { Shape::Stream } else { Shape::Whole };
+            let program = Program::Chat(Chat::of(Prompt::OpenAi(members)));
+            Ok(Asked { program, targets, stream, shape, voice: Voice::pass(usage) })
+        }
+        Wanted::Thinking => {
+            let temperature = members.read::<f64>("temperature").ok().flatten();
+            let max = Prompt::OpenAi(members).max_output();
+            let program = Program::Thinking(Thinking::new(&conversation(&messages)?, max, temperature));
+            let voice = Voice::openai(id, &model, now, usage);
+            Ok(Asked { program, targets, stream, shape: Shape::Stream, voice })
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Message {
+    role: String,
+    #[serde(default)]
+    content: serde_json::Value,
+}
+
+fn messages(members: &Members) -> Result<Vec<Message>, Error> {
+    let at = |detail: &str| Error::invalid(detail).at("messages");
+    let messages = members
+        .read::<Vec<Message>>("messages")
+        .map_err(|_| at("`messages` must be an array of objects with a `role`"))?
+        .unwrap_or_default();
+    if messages.is_empty() || messages.len() > MAX_MESSAGES {
+        return Err(at(&format!("`messages` must hold 1 to {MAX_MESSAGES} messages")));
+    }
+    Ok(messages)
+}
+
+/// The thinking mode works on text: one question, or the conversation with its roles.
+fn conversation(messages: &[Message]) -> Result<String, Error> {
+    let mut texts = Vec::with_capacity(messages.len());
+    for message in messages {
+        texts.push((message.role.as_str(), text(&message.content)?));
+    }
+    if let [(_, only)] = texts.as_slice() {
+        return Ok(only.clone());
+    }
+    Ok(texts.iter().map(|(role, text)| format!("{role}: {text}")).collect::<Vec<_>>().join("\n\n"))
+}
+
+fn text(content: &serde_json::Value) -> Result<String, Error> {
+    let parts = match content {
+        serde_json::Value::String(text) => return Ok(text.clone()),
+        serde_json::Value::Array(parts) => parts,
+        _ => return Err(no_text()),
+    };
+    let texts = parts.iter().map(|part| part.get("text").and_then(|text| text.as_str()).ok_or_else(no_text));
+    Ok(texts.collect::<Result<Vec<_>, _>>()?.join("\n"))
+}
+
+fn no_text() -> Error {
+    Error::invalid("the thinking mode takes text only: send each message's `content` as a string")
+        .at("messages")
+}

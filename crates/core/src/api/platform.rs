@@ -1,0 +1,141 @@
+//! The platform's own chat and task requests.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::answer::{Asked, Options};
+use super::voice::Voice;
+use crate::call::Shape;
+use crate::config::Config;
+use crate::error::{Error, Kind};
+use crate::modes::{Chat, Program, Thinking};
+use crate::route;
+
+/// The longest query, in characters.
+const MAX_QUERY: usize = 50_000;
+/// The most output tokens that may be asked for.
+const MAX_TOKENS: u64 = 128_000;
+
+/// The body of `/api/v1/chat`, `/api/v1/chat/stream` and `/api/v1/tasks`.
+#[derive(Debug, PartialEq)]
+pub struct Request {
+    /// 1 to 50,000 characters.
+    pub query: String,
+    /// A mode's name, or `auto`.
+    pub mode: String,
+    /// 0 to 2; 0.7 if left out.
+    pub temperature: f64,
+    /// 1 to 128,000; 4,000 if left out.
+    pub max_tokens: u64,
+    /// Whether `/api/v1/chat` streams as `/api/v1/chat/stream` does.
+    pub stream: bool,
+    /// `provider/model`, or one of the platform's own; all targets in order if left out.
+    pub model: Option<String>,
+}
+
+/// The modes of the contract, with those that are not built yet.
+const MODES: [(&str, bool); 8] = [
+    ("auto", true),
+    ("chat", true),
+    ("thinking", true),
+    ("knowledge", false),
+    ("search", false),
+    ("code", false),
+    ("research", false),
+    ("deep_research", false),
+];
+
+/// Reads and checks a request. Members that are not named here (such as `metadata`) are allowed.
+pub fn read(body: &[u8]) -> Result<Request, Error> {
+    let body: Value = serde_json::from_slice(body)
+        .map_err(|error| Error::invalid(format!("the body is not JSON: {error}")))?;
+    if !body.is_object() {
+        return Err(Error::invalid("the body must be a JSON object"));
+    }
+    let query: String = member(&body, "query", "a string")?.unwrap_or_default();
+    let length = query.chars().count();
+    if query.trim().is_empty() || length > MAX_QUERY {
+        return Err(bad("query", &format!("must hold 1 to {MAX_QUERY} characters, not {length}")));
+    }
+    let temperature = member(&body, "temperature", "a number")?.unwrap_or(0.7);
+    if !(0.0..=2.0).contains(&temperature) {
+        return Err(bad("temperature", "must lie between 0 and 2"));
+    }
+    let max_tokens = member(&body, "max_tokens", "a whole number")?.unwrap_or(4_000);
+    if !(1..=MAX_TOKENS).contains(&max_tokens) {
+        return Err(bad("max_tokens", &format!("must lie between 1 and {MAX_TOKENS}")));
+    }
+    let mode: String = member(&body, "mode", "a string")?.unwrap_or_else(|| "auto".to_owned());
+    match MODES.iter().find(|(name, _)| *name == mode) {
+        None => {
+            let names: Vec<&str> = MODES.iter().map(|(name, _)| *name).collect();
+            return Err(bad("mode", &format!("must be one of {names:?}")));
+        }
+        Some((_, false)) => {
+            let detail = format!("the mode {mode:?} is planned and not built yet; use `chat` or `thinking`");
+            return Err(Error::new(Kind::Planned, detail).at("mode"));
+        }
+        Some((_, true)) => {}
+    }
+    let stream = member(&body, "stream", "true or false")?.unwrap_or(false);
+    let model = member(&body, "model", "a string")?;
+    Ok(Request { query, mode, temperature, max_tokens, stream, model })
+}
+
+impl Request {
+    /// The mode's program. `auto` is `chat` until requests are routed by their complexity.
+    pub fn program(&self) -> Program {
+        let (max, temperature) = (Some(self.max_tokens), Some(self.temperature));
+        match self.mode.as_str() {
+            "thinking" => Program::Thinking(Thinking::new(&self.query, max, temperature)),
+            _ => Program::Chat(Chat::ask(&self.query, max, temperature)),
+        }
+    }
+
+    /// What is to be answered.
+    pub fn asked(
+        &self,
+        config: &Config,
+        options: &Options,
+        stream: bool,
+        trace: &str,
+    ) -> Result<Asked, Error> {
+        let (_, targets) = route::plan(config, self.model.as_deref(), options.targets.as_deref())?;
+        let program = self.program();
+        let voice = Voice::platform(trace, program.mode());
+        Ok(Asked { program, targets, stream: stream || self.stream, shape: Shape::Stream, voice })
+    }
+}
+
+fn member<'a, T: Deserialize<'a>>(body: &'a Value, name: &str, kind: &str) -> Result<Option<T>, Error> {
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => T::deserialize(value).map(Some).map_err(|_| bad(name, &format!("must be {kind}"))),
+    }
+}
+
+fn bad(name: &str, must: &str) -> Error {
+    Error::new(Kind::Unprocessable, format!("`{name}` {must}")).at(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_checked_and_named() {
+        let check = |body: &str| read(body.as_bytes()).map_err(|error| (error.status(), error.param));
+        let at = |status, name: &str| Err((status, Some(name.to_owned())));
+        assert!(check(r#"{"query":"hi","metadata":{"a":1}}"#).is_ok());
+        assert_eq!(check("[]"), Err((400, None)));
+        assert_eq!(check("{"), Err((400, None)));
+        assert_eq!(check(r#"{"query":" "}"#), at(422, "query"));
+        assert_eq!(check(r#"{"query":7}"#), at(422, "query"));
+        assert_eq!(check(&format!(r#"{{"query":"{}"}}"#, "é".repeat(50_001))), at(422, "query"));
+        assert_eq!(check(r#"{"query":"hi","temperature":2.1}"#), at(422, "temperature"));
+        assert_eq!(check(r#"{"query":"hi","max_tokens":0}"#), at(422, "max_tokens"));
+        assert_eq!(check(r#"{"query":"hi","max_tokens":1.5}"#), at(422, "max_tokens"));
+        assert_eq!(check(r#"{"query":"hi","mode":"dream"}"#), at(422, "mode"));
+        assert_eq!(check(r#"{"query":"hi","mode":"deep_research"}"#), at(501, "mode"));
+    }
+}

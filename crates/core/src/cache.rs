@@ -1,0 +1,89 @@
+//! The response cache: exact, per tenant, complete answers only.
+
+use bytes::{Bytes, BytesMut};
+use sha2::{Digest, Sha256};
+
+use crate::call::Shape;
+use crate::host::{Key, MAX_CACHED};
+use crate::identity::Tenant;
+use crate::route::Target;
+use crate::wire::prompt::Prompt;
+use crate::wire::sse::Splitter;
+use crate::wire::{Frame, openai};
+
+/// The key of an answer: the tenant, then a hash over everything that decides it. Change the version when what is
+/// stored changes.
+pub fn key(tenant: &Tenant, prompt: &Prompt, targets: &[Target], shape: Shape) -> Key {
+    let mut hash = Sha256::new();
+    let mut part = |text: &str| {
+        hash.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(text.as_bytes());
+    };
+    part("v1");
+    part(if shape == Shape::Stream { "stream" } else { "whole" });
+    match prompt {
+        Prompt::OpenAi(members) => {
+            let mut members = members.clone();
+            for name in ["model", "stream", "stream_options"] {
+                members.unset(name);
+            }
+            part(&members.text());
+        }
+        Prompt::Plain(plain) => part(&serde_json::to_string(plain).unwrap_or_default()),
+    }
+    for target in targets {
+        part(&target.name());
+        part(&target.base_url);
+    }
+    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Key::new(tenant, format!("answer/{hex}"))
+}
+
+/// Gathers an answer's bytes while it is streamed; gives up when they are too many.
+#[derive(Default)]
+pub struct Tee {
+    bytes: BytesMut,
+    full: bool,
+}
+
+impl Tee {
+    /// Adds frames.
+    pub fn add(&mut self, frames: &[Frame]) {
+        let more: usize = frames.iter().map(|frame| frame.bytes.len()).sum();
+        self.full |= self.bytes.len().saturating_add(more) > MAX_CACHED.saturating_sub(1_024);
+        if self.full {
+            self.bytes = BytesMut::new();
+            return;
+        }
+        for frame in frames {
+            self.bytes.extend_from_slice(&frame.bytes);
+        }
+    }
+
+    /// What to store, if the answer fitted: the name of the target that answered, a line break, the frames.
+    pub fn value(self, target: &str) -> Option<Bytes> {
+        if self.full || self.bytes.is_empty() {
+            return None;
+        }
+        let mut value = BytesMut::from(target.as_bytes());
+        value.extend_from_slice(b"\n");
+        value.extend_from_slice(&self.bytes);
+        Some(value.freeze())
+    }
+}
+
+/// Reads a stored answer: the target that gave it and its frames, as they were.
+pub fn replay(value: &Bytes, shape: Shape) -> Option<(String, Vec<Frame>)> {
+    let line = value.iter().position(|byte| *byte == b'\n')?;
+    let target = std::str::from_utf8(value.get(..line)?).ok()?.to_owned();
+    let body = value.slice(line.saturating_add(1)..);
+    let frames = match shape {
+        Shape::Whole => vec![Frame { events: openai::decode_whole(&body), bytes: body }],
+        Shape::Stream => {
+            let mut decoder = openai::Decoder::default();
+            let frames = Splitter::default().push(&body).ok()?;
+            frames.into_iter().map(|bytes| decoder.decode(bytes)).collect()
+        }
+    };
+    Some((target, frames))
+}

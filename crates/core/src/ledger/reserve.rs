@@ -1,0 +1,83 @@
+//! What is held before an answer, and what its receipt spends of it.
+
+use std::time::Duration;
+
+use crate::config::{Config, TenantRow};
+use crate::error::{Error, Kind};
+use crate::host::{Hold, Key, Spent, Take, Takes, Time};
+use crate::identity::Tenant;
+use crate::ledger::receipt::cost;
+use crate::route::Target;
+
+/// The output tokens that are reserved where a request names no bound.
+pub const DEFAULT_OUTPUT: u64 = 4_096;
+
+const MINUTE: u64 = 60_000;
+const DAY: u64 = 86_400_000;
+
+/// The tenant's account for answers.
+pub fn account(tenant: &Tenant) -> Key {
+    Key::new(tenant, "account/answers")
+}
+
+/// The tenant's log of receipts.
+pub fn receipts(tenant: &Tenant) -> Key {
+    Key::new(tenant, "receipts")
+}
+
+/// The most that the asks of an answer can cost, on the dearest target, every target being asked once.
+pub fn worst_cost(targets: &[Target], asks: u64, input: u64, max_output: Option<u64>) -> u64 {
+    let output = max_output.unwrap_or(DEFAULT_OUTPUT);
+    let once = targets.iter().fold(0u64, |sum, target| sum.saturating_add(cost(target, input, output)));
+    once.saturating_mul(asks)
+}
+
+/// The hold of one answer: one request of the minute, one place at once, the most it can cost of the day's budget.
+/// A tenant without limits holds amounts without bound, so that its spending is counted all the same.
+pub fn hold(config: &Config, tenant: &Tenant, id: &str, note: String, micros: u64, now: Time) -> Hold {
+    let row = config.tenant(tenant);
+    let limit = |pick: fn(&TenantRow) -> u64| row.map(pick).filter(|limit| *limit > 0).unwrap_or(UNLIMITED);
+    let window = |length: u64| now.0.checked_div(length).unwrap_or(0);
+    let take =
+        |counter: &str, window, amount, limit| Take { counter: counter.to_owned(), window, amount, limit };
+    let takes = vec![
+        take("requests", window(MINUTE), 1, limit(|row| row.requests_per_minute)),
+        take("concurrent", 0, 1, limit(|row| row.concurrency)),
+        take("micros", window(DAY), micros, limit(TenantRow::micros_per_day)),
+    ];
+    let accounts = vec![Takes { account: account(tenant), takes }];
+    Hold { id: id.to_owned(), lease: now.plus(config.lease()), note, accounts }
+}
+
+/// What the answer really cost; its place is given back.
+pub fn spent(tenant: &Tenant, micros: u64) -> Vec<Spent> {
+    let spent = vec![("requests".to_owned(), 1), ("micros".to_owned(), micros)];
+    vec![Spent { account: account(tenant), spent }]
+}
+
+/// Why a hold was refused, and when to come back.
+pub fn refusal(counter: &str, now: Time) -> Error {
+    let until = |length: u64| {
+        let left = length.saturating_sub(now.0.checked_rem(length).unwrap_or(0));
+        Duration::from_millis(left)
+    };
+    let (detail, after) = match counter {
+        "requests" => ("this tenant's requests of this minute are used up", until(MINUTE)),
+        "micros" => (
+            "this tenant's budget of this day cannot cover what the answer may cost; lower max_tokens or wait",
+            until(DAY),
+        ),
+        _ => ("this tenant has as many answers under way as it may", Duration::from_secs(1)),
+    };
+    Error::new(Kind::Limited, detail).after(after)
+}
+
+/// Far more than anyone spends, and far from overflow.
+const UNLIMITED: u64 = 1 << 53;
+
+impl TenantRow {
+    /// The day's budget in micro-dollars; 0 means no limit.
+    fn micros_per_day(&self) -> u64 {
+        (self.usd_per_day * 1e6) as u64
+    }
+}

@@ -1,0 +1,134 @@
+//! Modes as programs of steps: data in, data out. A program says what to ask next; two runtimes run it, one inside
+//! the request, one with a checkpoint after each step.
+//!
+//! A later mode adds its file, an arm of [`Program`], and, if it searches, reads or executes, an arm of [`Op`].
+
+mod thinking;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::thinking::Thinking;
+use crate::wire::prompt::{Plain, Prompt, Turn};
+
+/// A mode in the middle of its work; versioned by its variants' names.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Program {
+    /// One ask.
+    Chat(Chat),
+    /// Five asks, each building on all before it.
+    Thinking(Thinking),
+}
+
+/// What a program does next.
+#[derive(Debug)]
+pub enum Next {
+    /// All of these, at once where the runtime can.
+    All(Vec<Op>),
+    /// Nothing: the last outcome shown as the answer is the result.
+    Done,
+}
+
+/// One operation.
+#[derive(Debug)]
+pub enum Op {
+    /// A question to a model.
+    Ask {
+        /// Unique in the program: the step's name.
+        id: &'static str,
+        /// The question.
+        prompt: Prompt,
+        /// Where its tokens go.
+        show: Show,
+    },
+}
+
+/// Where an operation's tokens go. Exactly one operation of a program shows `Answer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// They are the caller's answer.
+    Answer,
+    /// Only the program sees them.
+    Hidden,
+}
+
+impl Program {
+    /// The mode's name.
+    pub fn mode(&self) -> &'static str {
+        match self {
+            Self::Chat(_) => "chat",
+            Self::Thinking(_) => "thinking",
+        }
+    }
+
+    /// What to do, given the state.
+    pub fn next(&self) -> Next {
+        match self {
+            Self::Chat(chat) => chat.next(),
+            Self::Thinking(thinking) => thinking.next(),
+        }
+    }
+
+    /// Takes the outcome of an operation of the last `next`.
+    pub fn absorb(&mut self, op: &str, text: String) {
+        match self {
+            Self::Chat(chat) => chat.done = true,
+            Self::Thinking(thinking) => thinking.absorb(op, text),
+        }
+    }
+
+    /// How many asks are left at most, with the largest prompt's estimated tokens: for the hold.
+    pub fn asks_left(&self) -> u64 {
+        match self {
+            Self::Chat(chat) => u64::from(!chat.done),
+            Self::Thinking(thinking) => thinking.asks_left(),
+        }
+    }
+
+    /// A bound on the input tokens of one ask.
+    pub fn input_bound(&self) -> u64 {
+        match self {
+            Self::Chat(chat) => chat.prompt.estimated_input(),
+            Self::Thinking(thinking) => thinking.input_bound(),
+        }
+    }
+
+    /// The most output tokens of one ask, where the caller said so.
+    pub fn max_output(&self) -> Option<u64> {
+        match self {
+            Self::Chat(chat) => chat.prompt.max_output(),
+            Self::Thinking(thinking) => thinking.max_tokens,
+        }
+    }
+}
+
+/// One ask, answered as it comes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Chat {
+    /// The question.
+    pub prompt: Prompt,
+    done: bool,
+}
+
+impl Chat {
+    /// A caller's own request, passed on.
+    pub fn of(prompt: Prompt) -> Self {
+        Self { prompt, done: false }
+    }
+
+    /// The platform's chat: a question under our system prompt.
+    pub fn ask(query: &str, max_tokens: Option<u64>, temperature: Option<f64>) -> Self {
+        let messages = vec![Turn::system(CHAT), Turn::user(query)];
+        Self::of(Prompt::Plain(Plain { messages, max_tokens, temperature }))
+    }
+
+    fn next(&self) -> Next {
+        if self.done {
+            return Next::Done;
+        }
+        Next::All(vec![Op::Ask { id: "answer", prompt: self.prompt.clone(), show: Show::Answer }])
+    }
+}
+
+const CHAT: &str = "You answer questions for the users of this platform. Answer in the language of the question. \
+    Be direct and correct; say so when you are not sure. Use Markdown only where structure helps.";

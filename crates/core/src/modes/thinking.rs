@@ -1,0 +1,158 @@
+//! The thinking mode: decompose → critique → reason → reflect → answer. Each stage gets the question and everything
+//! that the stages before it wrote, whole as long as the hand-over's budget lasts.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Next, Op, Show};
+use crate::wire::prompt::{Plain, Prompt, Turn, estimate};
+
+/// The most characters that one stage hands to the next, all earlier stages together. Four stages of 4,000
+/// characters each fit whole.
+pub const HANDOVER: usize = 24_000;
+
+/// A run of the mode.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Thinking {
+    query: String,
+    /// What each finished stage wrote.
+    written: Vec<String>,
+    /// The most output tokens of one ask.
+    pub max_tokens: Option<u64>,
+    temperature: Option<f64>,
+}
+
+/// A stage's name and its task.
+const STAGES: [(&str, &str); 5] = [
+    (
+        "decompose",
+        "Break the question into the smallest set of sub-questions that settle it. State what is asked, what is \
+         given, what is missing, and in which order the parts depend on each other. Do not answer yet.",
+    ),
+    (
+        "critique",
+        "Test the decomposition: name at least three different viewpoints on the question, hidden assumptions, \
+         likely fallacies and biases, and anything the decomposition leaves out. Do not answer yet.",
+    ),
+    (
+        "reason",
+        "Work through the sub-questions one by one, taking the critique into account. Show each step and what it \
+         follows from; mark what is certain, likely or guessed.",
+    ),
+    (
+        "reflect",
+        "Check the reasoning: look for errors, gaps and contradictions between the stages, correct them, and say how \
+         far the conclusion can be trusted.",
+    ),
+    (
+        "answer",
+        "Write the final answer to the question for its asker, using everything above. Lead with the conclusion, give \
+         the reasons that carry it, and state what remains uncertain. Do not mention the stages.",
+    ),
+];
+
+impl Thinking {
+    /// A new run.
+    pub fn new(query: &str, max_tokens: Option<u64>, temperature: Option<f64>) -> Self {
+        Self { query: query.to_owned(), written: Vec::new(), max_tokens, temperature }
+    }
+
+    pub(super) fn next(&self) -> Next {
+        let Some((id, task)) = STAGES.get(self.written.len()) else { return Next::Done };
+        let mut messages = vec![Turn::system(*task), Turn::user(format!("The question:\n{}", self.query))];
+        let names = STAGES.iter().map(|(name, _)| *name);
+        for (name, text) in names.zip(hand_over(&self.written, HANDOVER)) {
+            messages.push(Turn::user(format!("Written in the stage \"{name}\":\n{text}")));
+        }
+        let plain = Plain { messages, max_tokens: self.max_tokens, temperature: self.temperature };
+        let last = self.written.len().saturating_add(1) == STAGES.len();
+        let show = if last { Show::Answer } else { Show::Hidden };
+        Next::All(vec![Op::Ask { id, prompt: Prompt::Plain(plain), show }])
+    }
+
+    pub(super) fn absorb(&mut self, op: &str, text: String) {
+        if STAGES.get(self.written.len()).is_some_and(|(id, _)| *id == op) {
+            self.written.push(text);
+        }
+    }
+
+    pub(super) fn asks_left(&self) -> u64 {
+        u64::try_from(STAGES.len().saturating_sub(self.written.len())).unwrap_or(0)
+    }
+
+    pub(super) fn input_bound(&self) -> u64 {
+        estimate(self.query.len().saturating_add(HANDOVER).saturating_add(1_000))
+    }
+}
+
+/// The texts, cut only when together they exceed the budget: then the longest give way first, and each cut says how
+/// much is missing. The middle goes, because openings and conclusions carry most.
+fn hand_over(texts: &[String], budget: usize) -> Vec<String> {
+    let share = fair_share(texts, budget);
+    texts.iter().map(|text| shorten(text, share)).collect()
+}
+
+/// The most characters that each text may keep so that all fit into the budget.
+fn fair_share(texts: &[String], budget: usize) -> usize {
+    let mut lengths: Vec<usize> = texts.iter().map(|text| text.chars().count()).collect();
+    lengths.sort_unstable();
+    let mut left = budget;
+    for (position, length) in lengths.iter().enumerate() {
+        let share = left.checked_div(lengths.len().saturating_sub(position)).unwrap_or(0);
+        if *length > share {
+            return share;
+        }
+        left = left.saturating_sub(*length);
+    }
+    budget
+}
+
+fn shorten(text: &str, keep: usize) -> String {
+    let length = text.chars().count();
+    if length <= keep {
+        return text.to_owned();
+    }
+    let half = keep.checked_div(2).unwrap_or(0);
+    let head: String = text.chars().take(half).collect();
+    let tail: String = text.chars().skip(length.saturating_sub(half)).collect();
+    let missing = length.saturating_sub(half.saturating_mul(2));
+    format!("{head}\n[{missing} characters left out]\n{tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prompt_of(thinking: &Thinking) -> (&'static str, Show, String) {
+        let Next::All(mut ops) = thinking.next() else { panic!("no step") };
+        let Some(Op::Ask { id, prompt: Prompt::Plain(plain), show }) = ops.pop() else { panic!("no ask") };
+        (id, show, plain.messages.into_iter().map(|turn| turn.content).collect::<Vec<_>>().join("\n"))
+    }
+
+    #[test]
+    fn every_stage_sees_all_before_it_whole() {
+        let mut thinking = Thinking::new("why is the sky blue?", None, None);
+        for (stage, (name, _)) in STAGES.iter().enumerate() {
+            let (id, show, text) = prompt_of(&thinking);
+            assert_eq!(id, *name);
+            assert_eq!(show == Show::Answer, stage == 4);
+            assert!(text.contains("why is the sky blue?"));
+            for earlier in 0..stage {
+                assert!(text.contains(&format!("<{earlier}>{}</{earlier}>", "x".repeat(4_000))));
+            }
+            thinking.absorb(id, format!("<{stage}>{}</{stage}>", "x".repeat(4_000)));
+        }
+        assert!(matches!(thinking.next(), Next::Done));
+    }
+
+    #[test]
+    fn the_hand_over_stays_within_its_budget_and_says_what_is_missing() {
+        let texts = ["a".repeat(100), "b".repeat(30_000), "c".repeat(5_000), "é".repeat(40_000)];
+        let handed = hand_over(&texts, HANDOVER);
+        assert_eq!(handed.first(), texts.first());
+        assert_eq!(handed.get(2), texts.get(2));
+        let kept: usize =
+            handed.iter().map(|text| text.chars().filter(|c| "abcé".contains(*c)).count()).sum();
+        assert!(kept <= HANDOVER + 100, "{kept}");
+        assert!(handed.iter().filter(|text| text.contains("characters left out]")).count() == 2);
+    }
+}

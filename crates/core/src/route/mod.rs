@@ -1,0 +1,116 @@
+//! Which targets answer a request, in which order.
+
+use crate::config::{Config, TargetRow};
+use crate::error::Error;
+
+/// A provider's model, ready to be asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// The provider's name.
+    pub provider: String,
+    /// The model as the provider names it.
+    pub model: String,
+    /// Where it is.
+    pub base_url: String,
+    /// The name of the secret with its key.
+    pub secret: Option<String>,
+    /// Micro-dollars for an input token: the same number as dollars for a million.
+    pub micros_in: f64,
+    /// Micro-dollars for an output token.
+    pub micros_out: f64,
+}
+
+/// How many targets one request may name.
+pub const MAX_TARGETS: usize = 8;
+
+/// What a caller's `model` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// One answer of a model.
+    Answer,
+    /// The thinking mode.
+    Thinking,
+}
+
+/// Names that this platform answers to itself, in place of a provider's model.
+pub const OWN_MODELS: [(&str, Wanted); 3] =
+    [("auto", Wanted::Answer), ("opencode/chat", Wanted::Answer), ("opencode/thinking", Wanted::Thinking)];
+
+impl Target {
+    /// `provider/model`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.provider, self.model)
+    }
+
+    fn of(row: &TargetRow, model: &str) -> Self {
+        Self {
+            provider: row.name.clone(),
+            model: model.to_owned(),
+            base_url: row.base_url.clone(),
+            secret: row.secret.clone(),
+            micros_in: row.usd_per_mtok_in,
+            micros_out: row.usd_per_mtok_out,
+        }
+    }
+}
+
+/// The ordered targets of a request: those of its `x-opencode-targets` header, else those of its `model`.
+///
+/// `provider/model` pins one target; one of [`OWN_MODELS`] means every configured target in order; a bare name is
+/// the target whose own model it is, else the first target is asked for it.
+pub fn plan(
+    config: &Config,
+    model: Option<&str>,
+    header: Option<&str>,
+) -> Result<(Wanted, Vec<Target>), Error> {
+    let own = model.map_or(Some(Wanted::Answer), own);
+    let wanted = own.unwrap_or(Wanted::Answer);
+    if let Some(header) = header {
+        return Ok((wanted, listed(config, header)?));
+    }
+    let every = || config.targets.iter().map(|row| Target::of(row, &row.model)).take(MAX_TARGETS).collect();
+    let targets: Vec<Target> = match (own, model) {
+        (Some(_), _) | (None, None) => every(),
+        (None, Some(name)) => vec![one(config, name)?],
+    };
+    if targets.is_empty() {
+        return Err(Error::new(
+            crate::error::Kind::Unavailable,
+            "no target is configured: set a provider's key (for example OPENAI_API_KEY), OLLAMA_HOST or [[targets]]",
+        ));
+    }
+    Ok((wanted, targets))
+}
+
+fn own(model: &str) -> Option<Wanted> {
+    OWN_MODELS.iter().find(|(name, _)| *name == model).map(|(_, wanted)| *wanted)
+}
+
+fn listed(config: &Config, header: &str) -> Result<Vec<Target>, Error> {
+    let names: Vec<&str> = header.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    if names.is_empty() || names.len() > MAX_TARGETS {
+        let detail = format!("x-opencode-targets must name 1 to {MAX_TARGETS} targets as provider/model");
+        return Err(Error::invalid(detail).at("x-opencode-targets"));
+    }
+    names.into_iter().map(|name| one(config, name)).collect()
+}
+
+fn one(config: &Config, name: &str) -> Result<Target, Error> {
+    let pinned = name.split_once('/').and_then(|(provider, model)| {
+        let row = config.targets.iter().find(|row| row.name == provider)?;
+        Some(Target::of(row, model))
+    });
+    let bare = || {
+        let own = config.targets.iter().find(|row| row.model == name);
+        // A model's own name may hold slashes, as on Hugging Face; an unknown provider does not become a model.
+        own.or_else(|| config.targets.first().filter(|_| !name.contains('/')))
+            .map(|row| Target::of(row, name))
+    };
+    pinned.or_else(bare).filter(|target| !target.model.is_empty()).ok_or_else(|| {
+        let known: Vec<&str> = config.targets.iter().map(|row| row.name.as_str()).collect();
+        let detail = format!(
+            "no target answers to {name:?}: name one as provider/model, with a provider of {known:?}, or `auto`"
+        );
+        Error::new(crate::error::Kind::NotFound, detail).at("model")
+    })
+}

@@ -1,0 +1,351 @@
+//! Runs a mode's steps: inside the request here, with a checkpoint after each step in [`detached`].
+
+pub mod checkpoint;
+pub mod detached;
+mod gather;
+pub mod settle;
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future;
+use futures::stream::{self, SelectAll, Stream, StreamExt};
+
+use self::gather::Gather;
+use crate::cache::{self, Tee};
+use crate::call::{AttemptReport, Ended, Plan, Shape};
+use crate::drive::{Driven, Question, drive};
+use crate::error::{Error, Kind};
+use crate::host::{Bytes, Held, Host, Key, Time};
+use crate::identity::key::Identity;
+use crate::isolate::Isolate;
+use crate::ledger::receipt::{Outcome, Receipt};
+use crate::ledger::reserve;
+use crate::modes::{Next, Op, Program, Show};
+use crate::route::Target;
+use crate::trace;
+use crate::wire::Frame;
+use crate::wire::event::{Finish, Usage};
+
+/// One answer to make.
+pub struct Job {
+    /// Who asks.
+    pub identity: Identity,
+    /// The request's trace id.
+    pub trace: String,
+    /// What is to be done.
+    pub program: Program,
+    /// Where it may be asked, in order.
+    pub targets: Arc<[Target]>,
+    /// How the last ask's answer travels; the others are always streamed.
+    pub shape: Shape,
+    /// Hedging of each ask.
+    pub hedge: Option<Duration>,
+    /// Whether the answer may come from, and go to, the cache.
+    pub cache: bool,
+    /// When the request came.
+    pub started: Time,
+}
+
+/// What a run says while it goes on.
+pub enum Said {
+    /// A hidden step begins or has ended.
+    Progress {
+        /// The step's name.
+        step: &'static str,
+        /// Whether it has ended.
+        done: bool,
+    },
+    /// The answer begins: nothing can fail over any more.
+    Began(Began),
+    /// Frames of the answer.
+    Frames(Vec<Frame>),
+    /// The end. Everything is settled; nothing follows.
+    Ended(Box<Final>),
+}
+
+/// Who answers.
+#[derive(Clone, Debug, Default)]
+pub struct Began {
+    /// `provider/model`.
+    pub target: String,
+    /// Whether the answer comes from the cache.
+    pub cached: bool,
+    /// Round trips to stores so far.
+    pub rounds: u32,
+}
+
+/// What a run came to.
+pub struct Final {
+    /// How it ended.
+    pub ended: Ended,
+    /// The answer's text.
+    pub text: String,
+    /// The provider's reason.
+    pub finish: Option<Finish>,
+    /// Tokens of all asks.
+    pub usage: Usage,
+    /// `target=fate` of every attempt, in order.
+    pub tried: Vec<String>,
+}
+
+/// Runs a program inside the request. The receipt is stored before `Said::Ended` is said.
+pub fn inline<H: Host>(host: H, isolate: Arc<Isolate>, job: Job) -> impl Stream<Item = Said> + use<H> {
+    let starter = (host.clone(), isolate.clone());
+    let start = move |op: Asking, question: Question| {
+        let driven = drive(starter.0.clone(), starter.1.clone(), question);
+        Box::pin(driven.map(move |driven| (op, driven)))
+    };
+    let run = Inline {
+        gather: Gather::new(job.targets.clone()),
+        id: String::new(),
+        held: None,
+        key: None,
+        tee: Tee::default(),
+        asks: SelectAll::new(),
+        ready: VecDeque::new(),
+        phase: Phase::Begin,
+        host,
+        isolate,
+        job,
+        start,
+    };
+    stream::unfold(run, |mut run| async move { run.next().await.map(|said| (said, run)) })
+}
+
+/// Which operation a stream belongs to.
+#[derive(Clone, Copy)]
+struct Asking {
+    id: &'static str,
+    show: Show,
+}
+
+#[derive(PartialEq)]
+enum Phase {
+    Begin,
+    Running,
+    Over,
+}
+
+struct Inline<H, S, F> {
+    host: H,
+    isolate: Arc<Isolate>,
+    job: Job,
+    start: F,
+    /// Of the hold and the receipt.
+    id: String,
+    held: Option<u64>,
+    key: Option<Key>,
+    tee: Tee,
+    asks: SelectAll<Pin<Box<S>>>,
+    gather: Gather,
+    ready: VecDeque<Said>,
+    phase: Phase,
+}
+
+impl<H, S, F> Inline<H, S, F>
+where
+    H: Host,
+    S: Stream<Item = (Asking, Driven)>,
+    F: Fn(Asking, Question) -> Pin<Box<S>>,
+{
+    async fn next(&mut self) -> Option<Said> {
+        loop {
+            if let Some(said) = self.ready.pop_front() {
+                return Some(said);
+            }
+            match self.phase {
+                Phase::Begin => self.begin().await,
+                Phase::Running => match self.asks.next().await {
+                    Some((op, driven)) => self.take(op, driven).await,
+                    None => self.step().await,
+                },
+                Phase::Over => return None,
+            }
+        }
+    }
+
+    async fn begin(&mut self) {
+        self.id = trace::id(self.job.started, self.host.random());
+        if let Some(value) = self.cached().await {
+            return self.replay(value).await;
+        }
+        match self.hold().await {
+            Ok(()) => {
+                self.phase = Phase::Running;
+                self.step().await;
+            }
+            Err(error) => self.over(Ended::Failed(error)),
+        }
+    }
+
+    async fn cached(&mut self) -> Option<Bytes> {
+        if !self.job.cache {
+            return None;
+        }
+        let Program::Chat(chat) = &self.job.program else { return None };
+        let key = cache::key(&self.job.identity.tenant, &chat.prompt, &self.job.targets, self.job.shape);
+        let value = self.host.cached(&key, self.job.started).await;
+        self.key = Some(key);
+        value
+    }
+
+    async fn replay(&mut self, value: Bytes) {
+        let Some((target, frames)) = cache::replay(&value, self.job.shape) else {
+            // Written by another version: as good as missing, but the hold comes first.
+            return match self.hold().await {
+                Ok(()) => self.phase = Phase::Running,
+                Err(error) => self.over(Ended::Failed(error)),
+            };
+        };
+        self.gather.frames(&frames, Show::Answer);
+        let rounds = self.host.rounds();
+        self.ready.push_back(Said::Began(Began { target, cached: true, rounds }));
+        self.ready.push_back(Said::Frames(frames));
+        self.key = None;
+        self.settle(Outcome::Cached, Ended::Complete).await;
+    }
+
+    /// Takes the answer's place and its worst price. When the tenant is short, holds of owners that died are closed
+    /// first, once.
+    async fn hold(&mut self) -> Result<(), Error> {
+        let tenant = &self.job.identity.tenant;
+        let program = &self.job.program;
+        let micros = reserve::worst_cost(
+            &self.job.targets,
+            program.asks_left(),
+            program.input_bound(),
+            program.max_output(),
+        );
+        let note = settle::Note::new(&self.job.trace, &self.job.identity.key, program.mode(), None);
+        let now = self.host.now();
+        let hold = reserve::hold(self.isolate.config(), tenant, &self.id, note.text(), micros, now);
+        let mut held = self.host.hold(&hold).await?;
+        if matches!(held, Held::Short { .. }) && settle::sweep(&self.host, tenant, now).await?.swept > 0 {
+            held = self.host.hold(&hold).await?;
+        }
+        if let Held::Short { counter, .. } = held {
+            return Err(reserve::refusal(&counter, now));
+        }
+        self.held = Some(micros);
+        Ok(())
+    }
+
+    async fn step(&mut self) {
+        match self.job.program.next() {
+            Next::Done => self.settle(Outcome::Complete, Ended::Complete).await,
+            Next::All(ops) => {
+                for Op::Ask { id, prompt, show } in ops {
+                    if show == Show::Hidden {
+                        self.ready.push_back(Said::Progress { step: id, done: false });
+                    }
+                    let shape = if show == Show::Answer { self.job.shape } else { Shape::Stream };
+                    self.gather.ask(id, prompt.estimated_input());
+                    let question =
+                        Question { prompt, targets: self.job.targets.clone(), plan: self.plan(shape) };
+                    self.asks.push((self.start)(Asking { id, show }, question));
+                }
+            }
+        }
+    }
+
+    fn plan(&self, shape: Shape) -> Plan {
+        let deadlines = self.isolate.config().deadlines.clone();
+        Plan { targets: 0, shape, deadlines, hedge: self.job.hedge, started: self.job.started }
+    }
+
+    async fn take(&mut self, op: Asking, driven: Driven) {
+        match driven {
+            Driven::Frames { target, frames } => {
+                self.gather.frames(&frames, op.show);
+                if op.show == Show::Answer {
+                    if self.gather.begins() {
+                        let target = self.job.targets.get(target).map(Target::name).unwrap_or_default();
+                        let rounds = self.host.rounds();
+                        self.ready.push_back(Said::Began(Began { target, cached: false, rounds }));
+                    }
+                    self.tee.add(&frames);
+                    self.ready.push_back(Said::Frames(frames));
+                } else {
+                    self.gather.hidden(op.id, &frames);
+                }
+            }
+            Driven::Ended { ended, reports } => self.ended(op, ended, &reports).await,
+        }
+    }
+
+    async fn ended(&mut self, op: Asking, ended: Ended, reports: &[AttemptReport]) {
+        self.gather.attempts(op.id, reports, self.host.now());
+        let outcome = match &ended {
+            Ended::Complete => {
+                if op.show == Show::Hidden {
+                    self.ready.push_back(Said::Progress { step: op.id, done: true });
+                }
+                let text = self.gather.take(op.id, op.show);
+                self.job.program.absorb(op.id, text);
+                return;
+            }
+            Ended::Refused { .. } => Outcome::Refused,
+            Ended::Failed(_) => Outcome::Failed,
+            Ended::Left => Outcome::Left,
+        };
+        self.asks.clear();
+        self.settle(outcome, ended).await;
+    }
+
+    /// Stores the receipt, then gives back what was not spent. When the stores fail now, the hold stays open and the
+    /// sweeper charges it in full: the books err towards refusing.
+    async fn settle(&mut self, outcome: Outcome, ended: Ended) {
+        let receipt = self.receipt(outcome);
+        let tenant = self.job.identity.tenant.clone();
+        let cached = self.cacheable(&outcome, &receipt);
+        let keep = async {
+            if let Some((key, value, expires)) = cached {
+                self.host.cache(&key, value, expires).await;
+            }
+        };
+        let (stored, ()) = future::join(settle::append(&self.host, &tenant, &receipt), keep).await;
+        if stored.is_ok() && self.held.is_some() {
+            let spent = reserve::spent(&tenant, receipt.cost_micros);
+            let _ = self.host.close(&receipt.id, &spent).await;
+        }
+        self.over(ended);
+    }
+
+    fn cacheable(&mut self, outcome: &Outcome, receipt: &Receipt) -> Option<(Key, Bytes, Time)> {
+        let key = self.key.take()?;
+        if *outcome != Outcome::Complete || self.gather.text().is_empty() {
+            return None;
+        }
+        let target = receipt.attempts.iter().find(|it| it.outcome == crate::call::Fate::Answered)?;
+        let value = std::mem::take(&mut self.tee).value(&target.target)?;
+        let ttl = Duration::from_secs(self.isolate.config().cache.ttl_seconds);
+        Some((key, value, self.host.now().plus(ttl)))
+    }
+
+    fn receipt(&self, outcome: Outcome) -> Receipt {
+        let job = &self.job;
+        let now = self.host.now();
+        self.gather.receipt(
+            &self.id,
+            &job.trace,
+            &job.identity.key,
+            job.program.mode(),
+            outcome,
+            job.started,
+            now,
+        )
+    }
+
+    fn over(&mut self, ended: Ended) {
+        self.phase = Phase::Over;
+        self.ready.push_back(Said::Ended(Box::new(self.gather.last(ended))));
+    }
+}
+
+/// No answer: what a run that said nothing comes to.
+pub fn unanswered() -> Error {
+    Error::new(Kind::Internal, "the run ended without an answer")
+}

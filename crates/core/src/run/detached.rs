@@ -1,0 +1,335 @@
+//! The agent runtime: one step of a run per queue message, with a checkpoint after it. Any process can go on.
+//!
+//! A step is claimed by a compare-and-set that counts the attempt, so that two deliveries of a message do not ask
+//! twice. A process that dies in a step costs at most that step's ask; its hold is found by the sweep, which charges
+//! it, writes its receipt as `lost` and wakes the run.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::checkpoint::{self, Checkpoint, Status, Stored};
+use super::gather::Gather;
+use super::settle::{self, Note};
+use crate::call::{Ended, Plan, Shape};
+use crate::drive::{Driven, Question, drive};
+use crate::error::{Error, Kind, Retry};
+use crate::host::{Bytes, Held, Host, Message, StoreError, Swap, Time};
+use crate::identity::Tenant;
+use crate::isolate::Isolate;
+use crate::ledger::receipt::{Outcome, RunStep};
+use crate::ledger::reserve;
+use crate::modes::{Next, Op, Show};
+use crate::route::{self, Target};
+use crate::trace;
+use crate::wire::event::Usage;
+
+/// The queue topic of a run's next step.
+pub const TOPIC: &str = "run.step";
+
+/// How often a step may be begun before its run is given up: a step that kills its process ends here.
+const MAX_BEGUN: u32 = 8;
+
+/// The message that wakes a run.
+pub fn message(tenant: &Tenant, run: &str) -> Message {
+    let body = json!({"run": run}).to_string();
+    Message { topic: TOPIC.to_owned(), tenant: tenant.clone(), body }
+}
+
+/// The body of [`message`].
+#[derive(Serialize, Deserialize)]
+pub struct Wake {
+    /// The run's id.
+    pub run: String,
+}
+
+/// How a delivery of a wake-up ended.
+#[derive(Debug, PartialEq)]
+pub enum Stepped {
+    /// The message has done its work, or there is none.
+    Done,
+    /// Someone else holds the step, or the tenant is short: come back, without counting it as a failure.
+    Later(Duration),
+    /// The step failed and may succeed: counted.
+    Failed(Error),
+}
+
+/// A run that was read, with its record's version.
+pub struct Loaded {
+    /// For the next swap.
+    pub version: u64,
+    /// The run.
+    pub run: Checkpoint,
+}
+
+/// Reads a run; `None` when the tenant has none of that id.
+pub async fn load<H: Host>(host: &H, tenant: &Tenant, run: &str) -> Result<Option<Loaded>, Error> {
+    let now = host.now();
+    let Some(found) = host.read(&checkpoint::record(tenant, run), now).await? else { return Ok(None) };
+    let unreadable = || Error::new(Kind::Internal, "the run's checkpoint cannot be read");
+    let run = match serde_json::from_slice(&found.value).map_err(|_| unreadable())? {
+        Stored::Here(run) => *run,
+        Stored::Elsewhere { blob } => {
+            let value = host.get(&checkpoint::blob(tenant, run, &blob), now).await?;
+            serde_json::from_slice(&value.ok_or_else(unreadable)?).map_err(|_| unreadable())?
+        }
+    };
+    Ok(Some(Loaded { version: found.version, run }))
+}
+
+/// Writes a run if its record is still at `seen`; the new version, or `None` when someone else was first.
+pub async fn save<H: Host>(
+    host: &H,
+    isolate: &Isolate,
+    tenant: &Tenant,
+    seen: u64,
+    run: &Checkpoint,
+) -> Result<Option<u64>, StoreError> {
+    let now = host.now();
+    let expires = now.plus(Duration::from_secs(isolate.config().runs.keep_seconds));
+    let mut value = serde_json::to_vec(run).unwrap_or_default();
+    if let Some(hash) = checkpoint::needs_blob(&value) {
+        host.put(&checkpoint::blob(tenant, &run.id, &hash), value.into(), expires).await?;
+        value = serde_json::to_vec(&Stored::Elsewhere { blob: hash }).unwrap_or_default();
+    }
+    let key = checkpoint::record(tenant, &run.id);
+    match host.swap(&key, seen, value.into(), Some(expires), now).await? {
+        Swap::Done(version) => Ok(Some(version)),
+        Swap::Lost(_) => Ok(None),
+    }
+}
+
+/// Ends a run that failed for good.
+pub async fn give_up<H: Host>(
+    host: &H,
+    isolate: &Isolate,
+    tenant: &Tenant,
+    run: &str,
+    error: &Error,
+) -> Result<(), Error> {
+    let Some(Loaded { version, mut run }) = load(host, tenant, run).await? else { return Ok(()) };
+    if !run.status.is_over() {
+        run.status = Status::Failed;
+        run.error = Some(error.detail.clone());
+        run.updated = host.now();
+        save(host, isolate, tenant, version, &run).await?;
+    }
+    Ok(())
+}
+
+/// Does the next step of a run.
+pub async fn step<H: Host>(
+    host: &H,
+    isolate: &Arc<Isolate>,
+    tenant: &Tenant,
+    run: &str,
+) -> Result<Stepped, Error> {
+    let Some(loaded) = load(host, tenant, run).await? else {
+        return Err(Error::new(Kind::NotFound, "there is no such run: it may have expired"));
+    };
+    if loaded.run.status.is_over() {
+        return Ok(Stepped::Done);
+    }
+    let now = host.now();
+    if loaded.run.claimed > now {
+        return Ok(Stepped::Later(loaded.run.claimed.since(now)));
+    }
+    if loaded.run.attempt >= MAX_BEGUN {
+        let error =
+            Error::new(Kind::Internal, format!("step {} was begun {MAX_BEGUN} times", loaded.run.step));
+        give_up(host, isolate, tenant, run, &error).await?;
+        return Ok(Stepped::Done);
+    }
+    let Some((version, run)) = claim(host, isolate, tenant, loaded, now).await? else {
+        return Ok(Stepped::Later(Duration::from_secs(1)));
+    };
+    let worker = Worker { host, isolate, tenant, version };
+    worker.work(run).await
+}
+
+async fn claim<H: Host>(
+    host: &H,
+    isolate: &Isolate,
+    tenant: &Tenant,
+    loaded: Loaded,
+    now: Time,
+) -> Result<Option<(u64, Checkpoint)>, Error> {
+    let Loaded { version, mut run } = loaded;
+    run.status = Status::Running;
+    run.attempt = run.attempt.saturating_add(1);
+    run.claimed = now.plus(Duration::from_millis(isolate.config().runs.lease_ms));
+    run.updated = now;
+    Ok(save(host, isolate, tenant, version, &run).await?.map(|version| (version, run)))
+}
+
+struct Worker<'a, H> {
+    host: &'a H,
+    isolate: &'a Arc<Isolate>,
+    tenant: &'a Tenant,
+    version: u64,
+}
+
+impl<H: Host> Worker<'_, H> {
+    async fn work(mut self, mut run: Checkpoint) -> Result<Stepped, Error> {
+        let ops = match run.program.next() {
+            Next::All(ops) => ops,
+            Next::Done => Vec::new(),
+        };
+        let (_, targets) = route::plan(self.isolate.config(), run.model.as_deref(), run.targets.as_deref())?;
+        let targets: Arc<[Target]> = targets.into();
+        let started = self.host.now();
+        let id = trace::id(started, self.host.random());
+        if let Some(wait) = self.hold(&run, &targets, &id, started).await? {
+            // Nothing was asked, so it was no attempt.
+            run.attempt = run.attempt.saturating_sub(1);
+            self.release(&mut run).await?;
+            return Ok(Stepped::Later(wait));
+        }
+        let mut gather = Gather::new(targets.clone());
+        let mut failure = None;
+        for Op::Ask { id: name, prompt, .. } in ops {
+            gather.ask(name, prompt.estimated_input());
+            let question = Question { prompt, targets: targets.clone(), plan: self.plan(started) };
+            match self.ask(name, question, &mut gather).await {
+                Ok(text) => {
+                    run.program.absorb(name, text.clone());
+                    run.result = Some(text);
+                    self.note(&run, name).await?;
+                }
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        let usage = self.settle(&run, &gather, &id, started, failure.is_none()).await?;
+        match failure {
+            None => self.advance(run, usage).await,
+            Some(error) => self.failed(run, error).await,
+        }
+    }
+
+    /// Holds the step's price; how long to wait when the tenant is short.
+    async fn hold(
+        &self,
+        run: &Checkpoint,
+        targets: &[Target],
+        id: &str,
+        now: Time,
+    ) -> Result<Option<Duration>, Error> {
+        let program = &run.program;
+        let micros = reserve::worst_cost(targets, 1, program.input_bound(), program.max_output());
+        let note = Note::new(&run.trace, &run.key, program.mode(), Some(at(run)));
+        let mut hold = reserve::hold(self.isolate.config(), self.tenant, id, note.text(), micros, now);
+        // The claim and the hold run out together, so that a run is never woken while its claim still stands.
+        hold.lease = run.claimed;
+        match self.host.hold(&hold).await? {
+            Held::Held | Held::Already => Ok(None),
+            Held::Short { counter, .. } => Ok(Some(match reserve::refusal(&counter, now).retry {
+                Retry::After(wait) => wait.min(Duration::from_secs(60)),
+                Retry::Yes | Retry::No => Duration::from_secs(1),
+            })),
+        }
+    }
+
+    fn plan(&self, started: Time) -> Plan {
+        let deadlines = self.isolate.config().deadlines.clone();
+        Plan { targets: 0, shape: Shape::Stream, deadlines, hedge: None, started }
+    }
+
+    async fn ask(
+        &self,
+        name: &'static str,
+        question: Question,
+        gather: &mut Gather,
+    ) -> Result<String, Error> {
+        let mut driven = pin!(drive(self.host.clone(), self.isolate.clone(), question));
+        while let Some(driven) = driven.next().await {
+            match driven {
+                Driven::Frames { frames, .. } => gather.hidden(name, &frames),
+                Driven::Ended { ended, reports } => {
+                    gather.attempts(name, &reports, self.host.now());
+                    return match ended {
+                        Ended::Complete => Ok(gather.take(name, Show::Hidden)),
+                        Ended::Failed(error) => Err(error),
+                        Ended::Refused { status, .. } => Err(Error::invalid(format!(
+                            "the provider refused the request with status {status}"
+                        ))),
+                        Ended::Left => Err(super::unanswered()),
+                    };
+                }
+            }
+        }
+        Err(super::unanswered())
+    }
+
+    async fn settle(
+        &self,
+        run: &Checkpoint,
+        gather: &Gather,
+        id: &str,
+        started: Time,
+        complete: bool,
+    ) -> Result<Usage, Error> {
+        let outcome = if complete { Outcome::Complete } else { Outcome::Failed };
+        let mode = run.program.mode();
+        let mut receipt = gather.receipt(id, &run.trace, &run.key, mode, outcome, started, self.host.now());
+        receipt.step = Some(at(run));
+        settle::append(self.host, self.tenant, &receipt).await?;
+        self.host.close(id, &reserve::spent(self.tenant, receipt.cost_micros)).await?;
+        Ok(receipt.usage)
+    }
+
+    /// One event a step; its id makes a repeated step's event the same event.
+    async fn note(&self, run: &Checkpoint, name: &str) -> Result<(), Error> {
+        let log = checkpoint::events(self.tenant, &run.id);
+        let event = json!({"step": name, "status": "end", "timestamp": self.host.now().0});
+        let value = Bytes::from(event.to_string());
+        self.host.append(&log, &format!("{:06}", run.step), value).await?;
+        Ok(())
+    }
+
+    async fn advance(mut self, mut run: Checkpoint, usage: Usage) -> Result<Stepped, Error> {
+        run.step = run.step.saturating_add(1);
+        run.attempt = 0;
+        run.tokens = run.tokens.saturating_add(usage.input).saturating_add(usage.output);
+        if matches!(run.program.next(), Next::Done) {
+            run.status = Status::Complete;
+        } else {
+            run.result = None;
+        }
+        // Someone else's write means that the run was cancelled, or taken from us after the lease.
+        if self.release(&mut run).await? && !run.status.is_over() {
+            self.host.enqueue(&message(self.tenant, &run.id), Duration::ZERO).await?;
+        }
+        Ok(Stepped::Done)
+    }
+
+    async fn failed(mut self, mut run: Checkpoint, error: Error) -> Result<Stepped, Error> {
+        if error.retry == Retry::No && error.kind != Kind::Limited {
+            run.status = Status::Failed;
+            run.error = Some(error.detail);
+            self.release(&mut run).await?;
+            return Ok(Stepped::Done);
+        }
+        self.release(&mut run).await?;
+        Ok(Stepped::Failed(error))
+    }
+
+    /// Writes the run as nobody's; false when someone else wrote it meanwhile.
+    async fn release(&mut self, run: &mut Checkpoint) -> Result<bool, Error> {
+        run.claimed = Time::default();
+        run.updated = self.host.now();
+        let saved = save(self.host, self.isolate, self.tenant, self.version, run).await?;
+        self.version = saved.unwrap_or(self.version);
+        Ok(saved.is_some())
+    }
+}
+
+fn at(run: &Checkpoint) -> RunStep {
+    RunStep { run: run.id.clone(), step: run.step, attempt: run.attempt }
+}

@@ -1,0 +1,208 @@
+//! The answering routes: a run's sayings, written as the caller's response.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
+use http::Response;
+use serde_json::json;
+
+use super::{Asking, Reply};
+use crate::api::answer::{self, Asked, Options};
+use crate::api::response::{self, json_of};
+use crate::api::voice::{Voice, failure};
+use crate::api::{Handler, Surface, platform};
+use crate::call::Ended;
+use crate::error::Error;
+use crate::host::{Host, Time};
+use crate::identity::key::Identity;
+use crate::isolate::Isolate;
+use crate::ledger::receipt::millis;
+use crate::run::{self, Began, Final, Job, Said};
+
+/// `POST /v1/chat/completions`, `/api/v1/chat` and `/api/v1/chat/stream`.
+pub async fn answer<H: Host>(
+    host: H,
+    isolate: Arc<Isolate>,
+    identity: Identity,
+    asking: Asking,
+    handler: Handler,
+) -> Result<Response<Reply<impl Stream<Item = Bytes> + use<H>>>, Error> {
+    answer::check_json(&asking.headers)?;
+    let config = isolate.config();
+    let options = Options::read(config, &asking.headers)?;
+    let (asked, surface) = match handler {
+        Handler::Completions => {
+            let asked = answer::completions(config, &options, &asking.body, &asking.trace, asking.now)?;
+            (asked, Surface::OpenAi)
+        }
+        _ => {
+            let stream = handler == Handler::ChatStream;
+            let asked = platform::read(&asking.body)?.asked(config, &options, stream, &asking.trace)?;
+            (asked, Surface::Platform)
+        }
+    };
+    let Asked { program, targets, stream, shape, voice } = asked;
+    let job = Job {
+        identity,
+        trace: asking.trace.clone(),
+        program,
+        targets: targets.into(),
+        shape,
+        hedge: options.hedge,
+        cache: options.cache,
+        started: asking.now,
+    };
+    let clock = host.clone();
+    let debug = config.debug;
+    let said = Box::pin(run::inline(host, isolate, job));
+    let answer = Answer { said, voice, began: asking.now, trace: asking.trace, cache: options.cache, debug };
+    if stream { answer.streamed(clock, surface).await } else { answer.whole(&clock, surface).await }
+}
+
+struct Answer<S> {
+    said: Pin<Box<S>>,
+    voice: Voice,
+    began: Time,
+    trace: String,
+    cache: bool,
+    debug: bool,
+}
+
+impl<S: Stream<Item = Said>> Answer<S> {
+    /// The head waits for the first thing that is said, so that a failure before it has a status of its own.
+    async fn streamed<H: Host>(
+        mut self,
+        clock: H,
+        surface: Surface,
+    ) -> Result<Response<Reply<impl Stream<Item = Bytes> + use<H, S>>>, Error> {
+        let first = self.said.next().await.ok_or_else(run::unanswered)?;
+        if let Said::Ended(last) = &first
+            && let Some(response) = self.refused(last, surface)
+        {
+            return Ok(response.map(Reply::Whole));
+        }
+        let began = match &first {
+            Said::Began(began) => Some(began.clone()),
+            _ => None,
+        };
+        let head = self.voice.start();
+        let writing = Writing { answer: self, clock, next: Some(first), head: Some(head), over: false };
+        let trace = writing.answer.trace.clone();
+        let (cache, debug) = (writing.answer.cache, writing.answer.debug);
+        let body = stream::unfold(writing, |mut it| async move { it.next().await.map(|bytes| (bytes, it)) });
+        let mut response = response::event_stream(Reply::Stream(body));
+        label(response.headers_mut(), began.as_ref(), cache, debug);
+        response::set(response.headers_mut(), response::TRACE, &trace);
+        Ok(response)
+    }
+
+    async fn whole<H: Host, T>(mut self, clock: &H, surface: Surface) -> Result<Response<Reply<T>>, Error> {
+        let mut began = None;
+        let mut events = Vec::new();
+        let mut bytes = Bytes::new();
+        while let Some(said) = self.said.next().await {
+            match said {
+                Said::Progress { step, done } => {
+                    let data = json!({"step": step, "status": if done { "end" } else { "start" }});
+                    events.push(json!({"type": "progress", "data": data, "timestamp": clock.now().0}));
+                }
+                Said::Began(who) => began = Some(who),
+                Said::Frames(frames) => bytes = frames.into_iter().next().map_or(bytes, |frame| frame.bytes),
+                Said::Ended(last) => {
+                    if let Some(response) = self.refused(&last, surface) {
+                        return Ok(response.map(Reply::Whole));
+                    }
+                    let mut response = match &self.voice {
+                        Voice::Pass { .. } => response::whole(200, "application/json", bytes),
+                        voice => {
+                            let time = millis(clock.now(), self.began);
+                            json_of(200, &voice.whole(&last, events, time))
+                        }
+                    };
+                    label(response.headers_mut(), began.as_ref(), self.cache, self.debug);
+                    response::set(response.headers_mut(), response::TRIED, &last.tried.join(", "));
+                    return Ok(response.map(Reply::Whole));
+                }
+            }
+        }
+        Err(run::unanswered())
+    }
+
+    /// The response to an answer that failed before it began. A provider's own refusal reaches a caller of its
+    /// dialect as it is.
+    fn refused(&self, last: &Final, surface: Surface) -> Option<Response<Bytes>> {
+        let error = match (&last.ended, failure(last)) {
+            (Ended::Left, _) => run::unanswered(),
+            (_, Some(error)) => error,
+            (_, None) => return None,
+        };
+        let mut response = match (&last.ended, &self.voice) {
+            (Ended::Refused { status, body }, Voice::Pass { .. })
+                if serde_json::from_slice::<&serde_json::value::RawValue>(body).is_ok() =>
+            {
+                response::whole(*status, "application/json", body.clone())
+            }
+            _ => response::error(surface, &error, &self.trace),
+        };
+        response::set(response.headers_mut(), response::TRIED, &last.tried.join(", "));
+        Some(response)
+    }
+}
+
+/// An answer on its way out.
+struct Writing<H, S> {
+    answer: Answer<S>,
+    clock: H,
+    next: Option<Said>,
+    head: Option<Bytes>,
+    over: bool,
+}
+
+impl<H: Host, S: Stream<Item = Said>> Writing<H, S> {
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(head) = self.head.take()
+                && !head.is_empty()
+            {
+                return Some(head);
+            }
+            if self.over {
+                return None;
+            }
+            let said = match self.next.take() {
+                Some(said) => said,
+                None => self.answer.said.next().await?,
+            };
+            let bytes = self.write(said);
+            if !bytes.is_empty() {
+                return Some(bytes);
+            }
+        }
+    }
+
+    fn write(&mut self, said: Said) -> Bytes {
+        let voice = &mut self.answer.voice;
+        match said {
+            Said::Progress { step, done } => voice.progress(step, done),
+            Said::Began(_) => Bytes::new(),
+            Said::Frames(frames) => voice.frames(&frames),
+            Said::Ended(last) => {
+                self.over = true;
+                voice.tail(&last, millis(self.clock.now(), self.answer.began))
+            }
+        }
+    }
+}
+
+fn label(headers: &mut http::HeaderMap, began: Option<&Began>, cache: bool, debug: bool) {
+    let Some(began) = began else { return };
+    response::set(headers, response::TARGET, &began.target);
+    if cache {
+        response::set(headers, response::CACHE, if began.cached { "hit" } else { "miss" });
+    }
+    if debug {
+        response::set(headers, response::ROUNDS, &began.rounds.to_string());
+    }
+}

@@ -1,0 +1,83 @@
+//! Whether the platform runs, and whether it can answer.
+
+use bytes::Bytes;
+use http::Response;
+use serde_json::{Value, json};
+
+use crate::api::response::json_of;
+use crate::host::{Host, Key, StoreError};
+use crate::identity::Tenant;
+use crate::isolate::Isolate;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// `GET /`.
+pub fn root() -> Response<Bytes> {
+    json_of(200, &json!({"message": "OpenCode Platform", "version": VERSION, "status": "running"}))
+}
+
+/// `GET /health`: this process answers.
+pub fn health() -> Response<Bytes> {
+    json_of(200, &json!({"status": "healthy", "engine": "initialized", "version": VERSION}))
+}
+
+/// `GET /api/status`.
+pub fn status(isolate: &Isolate) -> Response<Bytes> {
+    let ready = !isolate.config().targets.is_empty();
+    json_of(200, &json!({"api": "operational", "engine_ready": ready}))
+}
+
+/// `GET /health/ready`: 200 when every store, the queue and at least one target can be used, else 503, with a line
+/// for each. The cache is not among them, since an answer never needs it.
+pub async fn ready<H: Host>(host: &H, isolate: &Isolate) -> Response<Bytes> {
+    let (now, system) = (host.now(), Tenant::system());
+    let key = Key::new(&system, "ready");
+    let checks = [
+        ("records", said(host.read(&key, now).await)),
+        ("counters", said(host.overdue(&system, now, 1).await)),
+        ("logs", said(host.scan(&key, "", 1).await)),
+        ("blobs", said(host.get(&key, now).await)),
+        ("queue", queue(host.waiting().await)),
+        ("targets", targets(host, isolate)),
+    ];
+    let ready = checks.iter().all(|(_, check)| check.get("ok") == Some(&Value::Bool(true)));
+    let checks: serde_json::Map<String, Value> =
+        checks.into_iter().map(|(name, check)| (name.to_owned(), check)).collect();
+    let status = if ready { "ready" } else { "not_ready" };
+    json_of(if ready { 200 } else { 503 }, &json!({"status": status, "checks": checks}))
+}
+
+fn said<T>(result: Result<T, StoreError>) -> Value {
+    match result {
+        Ok(_) => json!({"ok": true}),
+        Err(error) => json!({"ok": false, "detail": error.to_string()}),
+    }
+}
+
+fn queue(result: Result<Option<u64>, StoreError>) -> Value {
+    match result {
+        Ok(waiting) => json!({"ok": true, "waiting": waiting}),
+        Err(error) => json!({"ok": false, "detail": error.to_string()}),
+    }
+}
+
+/// One target that has its secret and whose breaker, in this isolate, is not open.
+fn targets<H: Host>(host: &H, isolate: &Isolate) -> Value {
+    let now = host.now();
+    let breakers = isolate.breakers();
+    let rows = isolate.config().targets.iter().map(|row| {
+        let name = format!("{}/{}", row.name, row.model);
+        let missing = row.secret.as_deref().filter(|secret| host.secret(secret).is_none());
+        let state = match missing {
+            Some(secret) => format!("its secret {secret} is not set"),
+            None if breakers.is_open(&name, now) => "failing: tried last for now".to_owned(),
+            None => "ready".to_owned(),
+        };
+        (name, state)
+    });
+    let rows: Vec<(String, String)> = rows.collect();
+    let ok = rows.iter().any(|(_, state)| state == "ready");
+    let states: serde_json::Map<String, Value> =
+        rows.into_iter().map(|(name, state)| (name, Value::String(state))).collect();
+    json!({"ok": ok, "targets": states})
+}

@@ -1,0 +1,102 @@
+//! The neutral, closed event stream in the middle: what any dialect's stream says.
+
+use serde::{Deserialize, Serialize};
+
+/// One thing that an answer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The provider has begun; not content.
+    Start {
+        /// The provider's id of the answer.
+        id: String,
+        /// The model as the provider names it.
+        model: String,
+    },
+    /// A piece of the answer.
+    Text(String),
+    /// A piece of visible reasoning.
+    Thinking(String),
+    /// A piece of a refusal that the model phrased.
+    Refusal(String),
+    /// A piece of a tool call.
+    Tool(ToolDelta),
+    /// Why the answer ended: said by the provider, never made up.
+    Finish(Finish),
+    /// Token counts; the last one counts.
+    Usage(Usage),
+    /// The provider reports a failure inside the stream.
+    Failed {
+        /// For a person.
+        message: String,
+        /// The provider's code or type, where it gave one.
+        code: Option<String>,
+    },
+    /// The dialect's own terminator, for example `[DONE]`.
+    End,
+    /// A frame that cannot be read. It is dropped, counted, and the stream goes on.
+    Unreadable,
+}
+
+impl Event {
+    /// Whether the caller's answer has begun with this: the commit point. A genuine finish counts, so that an
+    /// empty answer is an answer.
+    pub fn is_content(&self) -> bool {
+        match self {
+            Self::Text(text) | Self::Thinking(text) | Self::Refusal(text) => !text.is_empty(),
+            Self::Tool(_) | Self::Finish(_) => true,
+            Self::Start { .. } | Self::Usage(_) | Self::Failed { .. } | Self::End | Self::Unreadable => false,
+        }
+    }
+}
+
+/// A piece of a tool call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolDelta {
+    /// Joins the pieces of one call.
+    pub index: u32,
+    /// With the first piece.
+    pub id: Option<String>,
+    /// With the first piece.
+    pub name: Option<String>,
+    /// A fragment of the arguments' JSON.
+    pub arguments: String,
+}
+
+/// Why an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// The model was done.
+    Stop,
+    /// A bound on tokens was met.
+    Length,
+    /// The model wants tools called.
+    ToolCalls,
+    /// The provider withheld the rest.
+    ContentFilter,
+}
+
+/// Token counts of one attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// All input tokens, cached ones included.
+    pub input: u64,
+    /// All output tokens, reasoning included.
+    pub output: u64,
+    /// The part of `input` that the provider read from its cache.
+    pub cached: u64,
+    /// The part of `output` that was reasoning.
+    pub reasoning: u64,
+}
+
+impl Usage {
+    /// The sum of two attempts.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            input: self.input.saturating_add(other.input),
+            output: self.output.saturating_add(other.output),
+            cached: self.cached.saturating_add(other.cached),
+            reasoning: self.reasoning.saturating_add(other.reasoning),
+        }
+    }
+}

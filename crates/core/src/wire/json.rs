@@ -1,0 +1,98 @@
+//! A JSON object whose members keep their order and their text: what pass-through needs.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::value::RawValue;
+
+/// An object's members as they were written. Nothing but whitespace between them is lost.
+#[derive(Clone, Debug, Default)]
+pub struct Members(Vec<(String, Box<RawValue>)>);
+
+impl Members {
+    /// Reads an object. The error is serde_json's, with line and column.
+    pub fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+
+    /// The text of a member; the last, where it stands twice, as in every JSON reader.
+    pub fn get(&self, name: &str) -> Option<&RawValue> {
+        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| &**value)
+    }
+
+    /// A member as a type: `None` when it is missing or null, an error when it is something else.
+    pub fn read<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Result<Option<T>, serde_json::Error> {
+        self.get(name).map_or(Ok(None), |value| serde_json::from_str::<Option<T>>(value.get()))
+    }
+
+    /// Replaces a member in its place, or adds it at the end.
+    pub fn set(&mut self, name: &str, value: &impl Serialize) {
+        let Ok(value) = serde_json::value::to_raw_value(value) else { return };
+        let mut first = true;
+        self.0.retain(|(key, _)| key != name || std::mem::take(&mut first));
+        match self.0.iter_mut().find(|(key, _)| key == name) {
+            Some(member) => member.1 = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+
+    /// Removes a member.
+    pub fn unset(&mut self, name: &str) {
+        self.0.retain(|(key, _)| key != name);
+    }
+
+    /// The object's text.
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl Serialize for Members {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in &self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_named_members_change() {
+        let mut members =
+            Members::parse(br#"{ "z": 1.50, "model":"a", "x": {"b" : [1,  2]}, "model":"b" }"#).unwrap();
+        assert_eq!(members.read::<String>("model").unwrap().as_deref(), Some("b"));
+        members.set("model", &"c");
+        members.set("new", &true);
+        members.unset("absent");
+        assert_eq!(members.text(), r#"{"z":1.50,"model":"c","x":{"b" : [1,  2]},"new":true}"#);
+        assert!(Members::parse(b"[1]").is_err());
+    }
+}

@@ -1,0 +1,32 @@
+//! Provider dialects: each is one codec between its wire format and the neutral events.
+
+pub mod event;
+pub mod json;
+pub mod openai;
+pub mod prompt;
+pub mod sse;
+
+use bytes::Bytes;
+
+use self::event::Event;
+
+/// One upstream frame as it arrived, and what it means. A caller of the same dialect gets the bytes untouched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Whole, with its terminator.
+    pub bytes: Bytes,
+    /// In order; empty for a comment or a ping.
+    pub events: Vec<Event>,
+}
+
+impl Frame {
+    /// Whether the caller's answer begins with this frame.
+    pub fn has_content(&self) -> bool {
+        self.events.iter().any(Event::is_content)
+    }
+
+    /// A frame that only answers our own wish for usage figures: not for a caller who did not ask for them.
+    pub fn is_usage_only(&self) -> bool {
+        !self.events.is_empty() && self.events.iter().all(|event| matches!(event, Event::Usage(_)))
+    }
+}

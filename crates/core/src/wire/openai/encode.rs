@@ -1,0 +1,136 @@
+//! Neutral events, written as OpenAI chunks and answers: for callers whose answer is not passed through.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::error::{Error, Fault, Kind};
+use crate::host::Time;
+use crate::wire::event::{Event, Finish, ToolDelta, Usage};
+use crate::wire::sse;
+
+/// Writes one answer. Every chunk has the same id and time, as OpenAI's do.
+pub struct Encoder {
+    id: String,
+    created: u64,
+    model: String,
+    include_usage: bool,
+    began: bool,
+}
+
+impl Encoder {
+    /// For an answer that this platform makes. `id` is without OpenAI's prefix.
+    pub fn new(id: &str, model: &str, now: Time, include_usage: bool) -> Self {
+        let created = now.0.checked_div(1000).unwrap_or(0);
+        Self { id: format!("chatcmpl-{id}"), created, model: model.to_owned(), include_usage, began: false }
+    }
+
+    /// The chunk for an event, if it has one. Usage and the end are the tail's.
+    pub fn chunk(&mut self, event: &Event) -> Option<Bytes> {
+        let (mut delta, finish) = match event {
+            Event::Text(text) => (json!({"content": text}), None),
+            Event::Thinking(text) => (json!({"reasoning_content": text}), None),
+            Event::Refusal(text) => (json!({"refusal": text}), None),
+            Event::Tool(tool) => (json!({"tool_calls": [tool_delta(tool)]}), None),
+            Event::Finish(finish) => (json!({}), Some(finish_reason(*finish))),
+            Event::Start { .. } | Event::Usage(_) | Event::Failed { .. } | Event::End | Event::Unreadable => {
+                return None;
+            }
+        };
+        if let (false, Some(delta)) = (self.began, delta.as_object_mut()) {
+            delta.insert("role".to_owned(), json!("assistant"));
+        }
+        self.began = true;
+        let choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish});
+        Some(self.frame(&json!([choice]), None))
+    }
+
+    /// What ends a complete stream: the usage, if it was asked for, and `[DONE]`.
+    pub fn tail(&self, usage: Usage) -> Bytes {
+        let mut tail = Vec::new();
+        if self.include_usage {
+            tail.extend_from_slice(&self.frame(&json!([]), Some(usage)));
+        }
+        tail.extend_from_slice(DONE);
+        tail.into()
+    }
+
+    /// A whole answer.
+    pub fn whole(&self, text: &str, finish: Finish, usage: Usage) -> Value {
+        json!({
+            "id": self.id,
+            "object": "chat.completion",
+            "created": self.created,
+            "model": self.model,
+            "choices": [{
+                "index": 0,
+                "message": {"role": "assistant", "content": text, "refusal": null},
+                "logprobs": null,
+                "finish_reason": finish_reason(finish),
+            }],
+            "usage": counts(usage),
+        })
+    }
+
+    fn frame(&self, choices: &Value, usage: Option<Usage>) -> Bytes {
+        let mut chunk = json!({
+            "id": self.id,
+            "object": "chat.completion.chunk",
+            "created": self.created,
+            "model": self.model,
+            "choices": choices,
+        });
+        if let (true, Some(chunk)) = (self.include_usage, chunk.as_object_mut()) {
+            chunk.insert("usage".to_owned(), usage.map_or(Value::Null, counts));
+        }
+        sse::unnamed(&chunk)
+    }
+}
+
+/// The stream's terminator.
+pub const DONE: &[u8] = b"data: [DONE]\n\n";
+
+/// OpenAI's error envelope: all four members, always.
+pub fn error_body(error: &Error) -> Value {
+    let kind = match (error.kind, error.fault()) {
+        (Kind::Unauthorized, _) => "authentication_error",
+        (Kind::Forbidden, _) => "permission_error",
+        (Kind::Limited, _) => "rate_limit_error",
+        (_, Fault::Caller) => "invalid_request_error",
+        (_, Fault::Upstream) => "upstream_error",
+        (_, Fault::Ours) => "server_error",
+    };
+    json!({"error": {"message": error.detail, "type": kind, "param": error.param, "code": error.code()}})
+}
+
+fn tool_delta(tool: &ToolDelta) -> Value {
+    let mut delta = json!({"index": tool.index, "function": {"arguments": tool.arguments}});
+    if let (Some(id), Some(delta)) = (&tool.id, delta.as_object_mut()) {
+        delta.insert("id".to_owned(), json!(id));
+        delta.insert("type".to_owned(), json!("function"));
+    }
+    if let (Some(name), Some(function)) =
+        (&tool.name, delta.get_mut("function").and_then(Value::as_object_mut))
+    {
+        function.insert("name".to_owned(), json!(name));
+    }
+    delta
+}
+
+fn finish_reason(finish: Finish) -> &'static str {
+    match finish {
+        Finish::Stop => "stop",
+        Finish::Length => "length",
+        Finish::ToolCalls => "tool_calls",
+        Finish::ContentFilter => "content_filter",
+    }
+}
+
+fn counts(usage: Usage) -> Value {
+    json!({
+        "prompt_tokens": usage.input,
+        "completion_tokens": usage.output,
+        "total_tokens": usage.input.saturating_add(usage.output),
+        "prompt_tokens_details": {"cached_tokens": usage.cached},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
+    })
+}

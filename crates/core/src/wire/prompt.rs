@@ -1,0 +1,76 @@
+//! What a model is asked, before it is put into a dialect.
+
+use serde::{Deserialize, Serialize};
+
+use super::json::Members;
+
+/// A question to a model.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prompt {
+    /// A caller's request in the OpenAI dialect, passed on with its order, numbers and unknown members.
+    OpenAi(Members),
+    /// A question of ours.
+    Plain(Plain),
+}
+
+/// A text conversation.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plain {
+    /// In order.
+    pub messages: Vec<Turn>,
+    /// The most output tokens.
+    pub max_tokens: Option<u64>,
+    /// 0 to 2.
+    pub temperature: Option<f64>,
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// `system`, `user` or `assistant`.
+    pub role: String,
+    /// Text.
+    pub content: String,
+}
+
+impl Turn {
+    /// What the platform tells the model.
+    pub fn system(content: impl Into<String>) -> Self {
+        Self { role: "system".to_owned(), content: content.into() }
+    }
+
+    /// What the caller says.
+    pub fn user(content: impl Into<String>) -> Self {
+        Self { role: "user".to_owned(), content: content.into() }
+    }
+}
+
+impl Prompt {
+    /// How many input tokens to reserve: a token of English is about four bytes, and of CJK about three. The whole
+    /// text counts, so that this errs upwards.
+    pub fn estimated_input(&self) -> u64 {
+        let bytes = match self {
+            Self::OpenAi(members) => members.get("messages").map_or(0, |raw| raw.get().len()),
+            Self::Plain(plain) => {
+                plain.messages.iter().map(|turn| turn.content.len().saturating_add(16)).sum()
+            }
+        };
+        estimate(bytes)
+    }
+
+    /// The most output tokens that the prompt allows, where it says so.
+    pub fn max_output(&self) -> Option<u64> {
+        match self {
+            Self::OpenAi(members) => ["max_completion_tokens", "max_tokens"]
+                .iter()
+                .find_map(|name| members.read::<u64>(name).ok().flatten()),
+            Self::Plain(plain) => plain.max_tokens,
+        }
+    }
+}
+
+/// Tokens in so many bytes of text, rounded up at three bytes a token.
+pub fn estimate(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX).div_ceil(3)
+}
