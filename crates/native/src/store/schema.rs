@@ -1,0 +1,70 @@
+//! The tables, and how the file is opened.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::Failure;
+
+/// Grows with every change of the tables.
+const VERSION: i64 = 1;
+/// How long a write waits for another process's.
+const BUSY: Duration = Duration::from_secs(5);
+/// How many prepared statements are kept.
+const STATEMENTS: usize = 64;
+
+const TABLES: &str = "
+CREATE TABLE cache (key TEXT PRIMARY KEY, value BLOB NOT NULL, expires INTEGER NOT NULL);
+CREATE INDEX cache_expires ON cache (expires);
+
+CREATE TABLE blob (key TEXT PRIMARY KEY, value BLOB NOT NULL, expires INTEGER NOT NULL);
+CREATE INDEX blob_expires ON blob (expires);
+
+CREATE TABLE record (key TEXT PRIMARY KEY, version INTEGER NOT NULL, value BLOB NOT NULL, expires INTEGER);
+CREATE INDEX record_expires ON record (expires) WHERE expires IS NOT NULL;
+
+CREATE TABLE account (
+    tenant TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL, due INTEGER, PRIMARY KEY (tenant, name)
+);
+CREATE INDEX account_due ON account (tenant, due) WHERE due IS NOT NULL;
+
+CREATE TABLE log (log TEXT NOT NULL, id TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (log, id));
+
+CREATE TABLE queue (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, tenant TEXT NOT NULL, body TEXT NOT NULL,
+    visible_at INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT 'ready'
+);
+CREATE INDEX queue_next ON queue (state, visible_at);
+";
+
+pub(super) fn open(path: &Path) -> Result<Connection, Failure> {
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Failure(format!("the file system allows no write-ahead log (journal mode {mode})")));
+    }
+    // Receipts and budgets are in here: an answered write is on the disk.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    migrate(&mut connection)?;
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), Failure> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match found {
+        VERSION => return Ok(()),
+        0 => transaction.execute_batch(TABLES)?,
+        _ => {
+            return Err(Failure(format!(
+                "the database has schema version {found}, this program knows {VERSION}: use a newer program or another \
+                 data folder"
+            )));
+        }
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    Ok(transaction.commit()?)
+}
