@@ -1,2 +1,43 @@
-//! (being built)
-fn main() {}
+//! The one binary: `opencode serve` is the platform on this machine, `opencode admin` its small tools.
+
+mod admin;
+mod args;
+mod data;
+mod log;
+mod serve;
+mod setup;
+
+use std::process::ExitCode;
+
+use args::Command;
+
+/// What cannot start ends with this status and one line on stderr.
+const CANNOT_START: u8 = 2;
+
+fn main() -> ExitCode {
+    let done = match args::parse(lexopt::Parser::from_env()) {
+        Ok(Command::Serve(options)) => serve::run(options),
+        Ok(Command::HashKey { tenant, id }) => admin::hash_key(&tenant, &id),
+        Ok(Command::Help) => {
+            say(args::USAGE);
+            Ok(())
+        }
+        Ok(Command::Version) => {
+            say(concat!("opencode ", env!("CARGO_PKG_VERSION")));
+            Ok(())
+        }
+        Err(why) => Err(format!("{why}; see opencode --help")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("opencode: {why}");
+            ExitCode::from(CANNOT_START)
+        }
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "what a command was asked for goes to stdout; logs go to stderr")]
+fn say(text: &str) {
+    println!("{}", text.trim_end());
+}
