@@ -241,8 +241,8 @@ impl Attempt {
     fn meter(&mut self, frame: &Frame, now: Time) {
         for event in &frame.events {
             match event {
-                Event::Text(text) | Event::Thinking(text) | Event::Refusal(text) => self.count(text.len()),
-                Event::Tool(tool) => self.count(tool.arguments.len()),
+                Event::Text(text) | Event::Thinking(text) | Event::Refusal(text) => self.content(text.len()),
+                Event::Tool(tool) => self.content(tool.arguments.len()),
                 Event::Usage(usage) => self.report.usage = Some(*usage),
                 Event::Finish(_) => self.finished = true,
                 Event::Start { .. } | Event::Failed { .. } | Event::End | Event::Unreadable => {}
@@ -253,7 +253,9 @@ impl Attempt {
         }
     }
 
-    fn count(&mut self, bytes: usize) {
+    /// Content after a finish belongs to another choice of the answer, which is then still open.
+    fn content(&mut self, bytes: usize) {
+        self.finished = false;
         self.report.content_bytes = self.report.content_bytes.saturating_add(bytes);
     }
 

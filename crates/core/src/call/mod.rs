@@ -8,6 +8,8 @@
 mod attempt;
 pub mod breaker;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::time::Duration;

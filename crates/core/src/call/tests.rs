@@ -1,0 +1,121 @@
+//! The state machine as data: what happens, when, and what it then does.
+
+use super::*;
+use crate::host::NetError;
+
+const CONTENT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}}]}\n\n";
+const ROLE: &str = "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
+const FINISH: &str =
+    "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+const ERROR: &str = "data: {\"error\":{\"message\":\"boom\"}}\n\n";
+
+/// Connect 100, first content 300, idle 200, whole 1000 ms.
+const BOUNDS: Deadlines = Deadlines { connect_ms: 100, first_content_ms: 300, idle_ms: 200, whole_ms: 1_000 };
+
+/// What happens to an attempt.
+enum Now {
+    Head(u16),
+    Says(&'static str),
+    Ends,
+    Breaks,
+    /// Time passes; the call is told when it wants to be.
+    Nothing,
+    Leaves,
+}
+
+/// Plays `(time, attempt, what)` and returns what the call did, a word a step.
+fn play(targets: usize, hedge: Option<u64>, script: &[(u64, usize, Now)]) -> Vec<String> {
+    let hedge = hedge.map(Duration::from_millis);
+    let plan = Plan { targets, shape: Shape::Stream, deadlines: BOUNDS, hedge, started: Time(0) };
+    let mut call = Call::new(plan, Time(0));
+    let mut did = Vec::new();
+    let mut note = |call: &mut Call, at: u64| {
+        while let Some(step) = call.next_step() {
+            did.push(match step {
+                Step::Send { attempt, target } => format!("{at} send {attempt} to {target}"),
+                Step::Cancel(attempt) => format!("{at} cancel {attempt}"),
+                Step::Emit { attempt, frames } => format!("{at} emit {} of {attempt}", frames.len()),
+                Step::End(Ended::Failed(error)) => format!("{at} failed {}", error.status()),
+                Step::End(Ended::Refused { status, .. }) => format!("{at} refused {status}"),
+                Step::End(ended) => format!("{at} {ended:?}").to_lowercase(),
+            });
+        }
+    };
+    note(&mut call, 0);
+    for (at, attempt, what) in script {
+        while let Some(due) = call.timeout().filter(|due| due.0 <= *at) {
+            call.handle(Input::Timeout, due);
+            note(&mut call, due.0);
+        }
+        let attempt = *attempt;
+        let input = match what {
+            Now::Head(status) => Input::Head { attempt, status: *status, retry_after: None },
+            Now::Says(text) => Input::Chunk { attempt, bytes: Bytes::from_static(text.as_bytes()) },
+            Now::Ends => Input::End { attempt },
+            Now::Breaks => Input::Broken { attempt, error: NetError("cut".to_owned()) },
+            Now::Leaves => Input::Gone,
+            Now::Nothing => continue,
+        };
+        call.handle(input, Time(*at));
+        note(&mut call, *at);
+    }
+    did
+}
+
+macro_rules! check {
+    ($name:ident: $targets:expr, $hedge:expr, [$($script:expr),* $(,)?] => [$($did:expr),* $(,)?]) => {
+        #[test]
+        fn $name() {
+            let expected: &[&str] = &[$($did),*];
+            assert_eq!(play($targets, $hedge, &[$($script),*]), expected);
+        }
+    };
+}
+
+use Now::{Breaks, Ends, Head, Leaves, Nothing, Says};
+
+check!(answers: 1, None,
+    [(10, 0, Head(200)), (20, 0, Says(ROLE)), (30, 0, Says(CONTENT)), (40, 0, Says(FINISH)), (50, 0, Ends)]
+    => ["0 send 0 to 0", "30 emit 2 of 0", "40 emit 1 of 0", "50 complete"]);
+
+check!(the_end_after_the_terminator_is_not_awaited_for_long: 1, None,
+    [(10, 0, Head(200)), (30, 0, Says(CONTENT)), (40, 0, Says(FINISH)), (600, 0, Nothing)]
+    => ["0 send 0 to 0", "30 emit 1 of 0", "40 emit 1 of 0", "540 complete"]);
+
+check!(fails_over_on_status_break_and_first_error: 4, None,
+    [(10, 0, Head(500)), (11, 0, Ends), (20, 1, Breaks), (30, 2, Head(200)), (31, 2, Says(ERROR)),
+     (40, 3, Head(200)), (41, 3, Says(CONTENT)), (42, 3, Says(FINISH)), (43, 3, Ends)]
+    => ["0 send 0 to 0", "11 cancel 0", "11 send 1 to 1", "20 cancel 1", "20 send 2 to 2", "31 cancel 2",
+        "31 send 3 to 3", "41 emit 1 of 3", "42 emit 1 of 3", "43 complete"]);
+
+check!(every_phase_has_its_bound: 3, None,
+    [(110, 1, Head(200)), (150, 1, Says(ROLE)), (410, 2, Head(200)), (420, 2, Says(CONTENT)), (1000, 2, Nothing)]
+    => ["0 send 0 to 0", "100 cancel 0", "100 send 1 to 1", "400 cancel 1", "400 send 2 to 2", "420 emit 1 of 2",
+        "620 cancel 2", "620 failed 504"]);
+
+check!(the_whole_is_bounded: 1, None,
+    [(10, 0, Head(200)), (100, 0, Says(CONTENT)), (290, 0, Says(CONTENT)), (480, 0, Says(CONTENT)),
+     (670, 0, Says(CONTENT)), (860, 0, Says(CONTENT)), (1000, 0, Nothing)]
+    => ["0 send 0 to 0", "100 emit 1 of 0", "290 emit 1 of 0", "480 emit 1 of 0", "670 emit 1 of 0",
+        "860 emit 1 of 0", "1000 cancel 0", "1000 failed 504"]);
+
+check!(after_content_nothing_fails_over: 2, None,
+    [(10, 0, Head(200)), (20, 0, Says(CONTENT)), (30, 0, Breaks), (40, 0, Nothing)]
+    => ["0 send 0 to 0", "20 emit 1 of 0", "30 cancel 0", "30 failed 502"]);
+
+check!(the_callers_own_mistake_is_not_tried_elsewhere: 2, None,
+    [(10, 0, Head(400)), (20, 0, Says("{}")), (30, 0, Ends)] => ["0 send 0 to 0", "30 refused 400"]);
+
+check!(a_hedge_asks_the_next_and_the_loser_is_cancelled: 3, Some(50),
+    [(10, 0, Head(200)), (70, 1, Head(200)), (80, 1, Says(CONTENT)), (90, 1, Says(FINISH)), (95, 1, Ends)]
+    => ["0 send 0 to 0", "50 send 1 to 1", "80 cancel 0", "80 emit 1 of 1", "90 emit 1 of 1", "95 complete"]);
+
+check!(a_hedge_that_fails_leaves_the_first_running: 2, Some(50),
+    [(10, 0, Head(200)), (60, 1, Breaks), (80, 0, Says(CONTENT)), (90, 0, Says(FINISH)), (95, 0, Ends)]
+    => ["0 send 0 to 0", "50 send 1 to 1", "60 cancel 1", "80 emit 1 of 0", "90 emit 1 of 0", "95 complete"]);
+
+check!(a_caller_who_leaves_cancels_everything: 2, Some(50),
+    [(60, 0, Leaves), (70, 0, Says(CONTENT))]
+    => ["0 send 0 to 0", "50 send 1 to 1", "60 cancel 0", "60 cancel 1", "60 left"]);
+
+check!(without_targets_it_says_so: 0, None, [] => ["0 failed 503"]);
