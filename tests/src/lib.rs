@@ -1,1 +1,22 @@
-//! (being built)
+//! What proves OpenCode Platform, from the outside in.
+//!
+//! - [`wall`]: an upstream on loopback whose model name picks the fault.
+//! - [`hosts`]: one black-box suite over HTTP, run against every host.
+//! - [`ports`]: the store ports of every host against one model in memory.
+//! - [`golden`], [`tidy`]: recorded dialects, and the house's invariants as tests.
+//! - [`runtime_api`]: AWS Lambda's Runtime API, which stops the process when the response ends.
+//! - [`h1`], [`client`], [`sse`], [`sqs`], [`child`], [`tools`], [`suite`]: what the suites are made of.
+
+pub mod child;
+pub mod client;
+pub mod golden;
+pub mod h1;
+pub mod hosts;
+pub mod ports;
+pub mod runtime_api;
+pub mod sqs;
+pub mod sse;
+pub mod suite;
+pub mod tidy;
+pub mod tools;
+pub mod wall;

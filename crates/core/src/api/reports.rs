@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::host::{Entry, Key};
 use crate::identity::Tenant;
-use crate::ledger::usage::Usage;
+use crate::ledger::usage::{DAY, Usage};
 use crate::run::checkpoint::Checkpoint;
 
 /// The most entries of one page.
@@ -41,11 +41,11 @@ pub fn entries(name: &str, entries: &[Entry], limit: usize) -> Value {
     json!({name: values.collect::<Vec<_>>(), "next": next})
 }
 
-/// The totals, newest day last.
+/// The totals, newest day last; `day` is its beginning in UTC, in Unix milliseconds.
 pub fn usage(usage: &Usage) -> Value {
     let days = usage.days.iter().map(|(day, totals)| {
         json!({
-            "date": date(*day),
+            "day": day.saturating_mul(DAY),
             "answers": totals.answers,
             "input_tokens": totals.input,
             "output_tokens": totals.output,
@@ -73,30 +73,9 @@ pub fn task(run: &Checkpoint) -> Value {
     })
 }
 
-/// `YYYY-MM-DD` of a day since the epoch. Howard Hinnant's `civil_from_days`:
-/// <https://howardhinnant.github.io/date_algorithms.html>.
-#[allow(clippy::arithmetic_side_effects)] // Days come from a clock: far from any overflow.
-fn date(days: u64) -> String {
-    let shifted = days.min(100_000_000) + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn days_become_dates() {
-        let dates = [0, 59, 11_016, 20_779].map(date);
-        assert_eq!(dates, ["1970-01-01", "1970-03-01", "2000-02-29", "2026-11-22"]);
-    }
 
     #[test]
     fn a_page_is_bounded() {

@@ -8,6 +8,8 @@ use crate::host::{Key, Time};
 use crate::identity::Tenant;
 use crate::ledger::receipt::Receipt;
 
+/// A day, in milliseconds.
+pub const DAY: u64 = 86_400_000;
 /// How many days of totals are kept.
 const MAX_DAYS: usize = 400;
 
@@ -37,7 +39,7 @@ impl Usage {
     /// Adds a receipt. Receipts come in the order of their ids.
     pub fn add(&mut self, receipt: &Receipt) {
         self.through.clone_from(&receipt.id);
-        let day = self.days.entry(receipt.started.0.checked_div(86_400_000).unwrap_or(0)).or_default();
+        let day = self.days.entry(receipt.started.0.checked_div(DAY).unwrap_or(0)).or_default();
         day.answers = day.answers.saturating_add(1);
         day.input = day.input.saturating_add(receipt.usage.input);
         day.output = day.output.saturating_add(receipt.usage.output);

@@ -1,0 +1,127 @@
+//! The `fetch` event: one HTTP request and its answer.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use futures::channel::oneshot::{self, Sender};
+use http::{Method, Request, Response, Uri};
+use js_sys::Uint8Array;
+use opencode_core::error::{Error, Kind};
+use opencode_core::serve::{MAX_BODY, Reply, refuse, serve};
+use wasm_bindgen::JsValue;
+use web_sys::ResponseInit;
+use worker::{Body, Context, Env, console_error, event};
+
+use crate::edge::Edge;
+use crate::gone::{Gone, Listener};
+use crate::js::{IdentityTransformStream, headers_in, headers_out, message};
+use crate::pipe::pump;
+use crate::{isolate, net};
+
+/// The answer belongs to a task that outlives the connection; the connection only reads it. On Workers no `Drop`
+/// runs when a client leaves, so an answer that lived in the connection could not be settled.
+#[event(fetch)]
+async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
+    let (head, answer) = oneshot::channel();
+    context.wait_until(async move {
+        if let Err(error) = respond(request, env, head).await {
+            console_error!("request: {}", message(&error));
+        }
+    });
+    answer.await.map_err(|_| worker::Error::from("the answer was lost"))
+}
+
+async fn respond(
+    request: web_sys::Request,
+    env: Env,
+    head: Sender<web_sys::Response>,
+) -> Result<(), JsValue> {
+    let client = Rc::new(Gone::default());
+    let _listener = Listener::new(request.signal(), client.clone());
+    let edge = Edge::new(env.clone(), Some(client.clone()));
+
+    let request = match read(&request).await {
+        Ok(request) => request,
+        Err((uri, error)) => return whole(head, refuse(&uri, &error)),
+    };
+    #[cfg(feature = "probe")]
+    if crate::probe::takes(request.uri()) {
+        return whole(head, crate::probe::answer(&edge, request).await);
+    }
+    let isolate = match isolate::get(&env) {
+        Ok(isolate) => isolate,
+        Err(why) => return whole(head, refuse(request.uri(), &Error::new(Kind::Unavailable, why))),
+    };
+    let (parts, reply) = serve(edge, isolate, request).await.into_parts();
+    let stream = match reply {
+        Reply::Whole(bytes) => return whole(head, Response::from_parts(parts, bytes)),
+        Reply::Stream(stream) => stream,
+    };
+    let pipe = IdentityTransformStream::new();
+    let writer = pipe.writable().get_writer()?;
+    let init = init(&Response::from_parts(parts, ()))?;
+    send(head, web_sys::Response::new_with_opt_readable_stream_and_init(Some(&pipe.readable()), &init)?);
+    pump(stream, writer, &client).await;
+    Ok(())
+}
+
+/// Reads a request whole. The target keeps only its path and query: the core knows no host.
+async fn read(request: &web_sys::Request) -> Result<Request<Bytes>, (Uri, Error)> {
+    let uri: Uri = target(&request.url()).parse().map_err(|_| {
+        (Uri::from_static("/"), Error::invalid("the request's target is not a URI that can be read"))
+    })?;
+    let body = body(request, limit(&uri)).await.map_err(|error| (uri.clone(), error))?;
+    let mut read = Request::new(body);
+    *read.method_mut() = Method::from_bytes(request.method().as_bytes()).unwrap_or_default();
+    *read.headers_mut() = headers_in(&request.headers());
+    *read.uri_mut() = uri;
+    Ok(read)
+}
+
+/// The part of an absolute URL that begins with the path.
+fn target(url: &str) -> &str {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    authority.find('/').and_then(|at| authority.get(at..)).unwrap_or("/")
+}
+
+fn limit(_uri: &Uri) -> usize {
+    #[cfg(feature = "probe")]
+    if crate::probe::takes(_uri) {
+        return crate::probe::MAX_BODY;
+    }
+    MAX_BODY
+}
+
+async fn body(request: &web_sys::Request, limit: usize) -> Result<Bytes, Error> {
+    let Some(stream) = request.body() else { return Ok(Bytes::new()) };
+    let mut stream = Body::new(stream);
+    let mut body = Vec::new();
+    while let Some(chunk) = net::next(&mut stream).await {
+        let chunk = chunk.map_err(|_| Error::invalid("the request's body ended before it was complete"))?;
+        if body.len().saturating_add(chunk.len()) > limit {
+            let detail = format!("the request's body is larger than {limit} bytes");
+            return Err(Error::new(Kind::TooLarge, detail));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.into())
+}
+
+fn whole(head: Sender<web_sys::Response>, response: Response<Bytes>) -> Result<(), JsValue> {
+    // The runtime refuses any body, even an empty one, with a status that has none.
+    let body = (!response.body().is_empty()).then(|| Uint8Array::from(response.body().as_ref()));
+    send(head, web_sys::Response::new_with_opt_js_u8_array_and_init(body.as_ref(), &init(&response)?)?);
+    Ok(())
+}
+
+/// Fails only when the connection is gone, and its receiver with it: then nobody needs the answer's head.
+fn send(head: Sender<web_sys::Response>, response: web_sys::Response) {
+    let _ = head.send(response);
+}
+
+fn init<T>(response: &Response<T>) -> Result<ResponseInit, JsValue> {
+    let init = ResponseInit::new();
+    init.set_status(response.status().as_u16());
+    init.set_headers(headers_out(response.headers())?.as_ref());
+    Ok(init)
+}

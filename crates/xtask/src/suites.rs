@@ -1,0 +1,108 @@
+//! `cargo xtask test`: sets up, builds once what the chosen suites need, runs them all, says how long each took.
+
+mod stage;
+mod unit;
+
+use crate::failure::{Failure, Result, failed};
+use crate::times::Times;
+use crate::{deploy, process};
+use stage::Stage;
+
+/// A suite. Those between `Unit` and `DeployCheck` are run by the binary of the tests' package.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Suite {
+    /// `cargo test` of all members.
+    Unit,
+    /// The design's invariants.
+    Tidy,
+    /// Recorded answers, replayed.
+    Golden,
+    /// The same random operations on every store.
+    Ports,
+    /// One black-box suite against every host.
+    Hosts,
+    /// The deploy files and the artefacts' sizes.
+    DeployCheck,
+}
+
+/// All suites, in the order they run.
+const ALL: [(Suite, &str); 6] = [
+    (Suite::Unit, "unit"),
+    (Suite::Tidy, "tidy"),
+    (Suite::Golden, "golden"),
+    (Suite::Ports, "ports"),
+    (Suite::Hosts, "hosts"),
+    (Suite::DeployCheck, "deploy-check"),
+];
+
+/// Runs the named suites, or all; only those tests whose name contains `filter`.
+pub fn test(names: &[String], filter: Option<&str>) -> Result<()> {
+    let suites = chosen(names)?;
+    let mut times = Times::new();
+    let outcome = run(&suites, filter, &mut times);
+    times.print();
+    let failures = outcome?;
+    if failures.is_empty() {
+        println!("all suites passed: {}", list(&suites));
+        Ok(())
+    } else {
+        failed(format!("suites failed: {}", list(&failures)))
+    }
+}
+
+fn run(suites: &[Suite], filter: Option<&str>, times: &mut Times) -> Result<Vec<Suite>> {
+    let stage = Stage::set(suites, times)?;
+    let mut failures = Vec::new();
+    for suite in suites {
+        let outcome = times.lap(name(*suite), || match suite {
+            Suite::Unit => unit::run(filter),
+            Suite::DeployCheck => deploy::checks(&stage.tools, stage.worker(), stage.lambda()),
+            other => in_tests_binary(&stage, name(*other), filter),
+        });
+        if let Err(failure) = outcome {
+            println!("{}: {}", name(*suite), failure.why());
+            failures.push(*suite);
+        }
+    }
+    Ok(failures)
+}
+
+fn in_tests_binary(stage: &Stage, suite: &str, filter: Option<&str>) -> Result<()> {
+    let mut tests = process::program(stage.binary("opencode-tests")?);
+    tests.arg(suite).args(filter).envs(stage.environment());
+    crate::artefacts::offline(&mut tests);
+    process::run(&mut tests)
+}
+
+fn chosen(names: &[String]) -> Result<Vec<Suite>> {
+    let known: Vec<&str> = ALL.iter().map(|(_, name)| *name).collect();
+    if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
+        return Err(Failure::Missing(format!(
+            "no suite is called {unknown:?}: there are {}",
+            known.join(", ")
+        )));
+    }
+    let wanted = |name: &str| names.is_empty() || names.iter().any(|given| given == name);
+    Ok(ALL.iter().filter(|(_, name)| wanted(name)).map(|(suite, _)| *suite).collect())
+}
+
+fn name(suite: Suite) -> &'static str {
+    ALL.iter().find(|(other, _)| *other == suite).map_or("?", |(_, name)| name)
+}
+
+fn list(suites: &[Suite]) -> String {
+    suites.iter().map(|suite| name(*suite)).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suites_run_in_their_order_and_an_unknown_one_is_refused() {
+        let named = |names: &[&str]| chosen(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(named(&["hosts", "unit"]).unwrap(), [Suite::Unit, Suite::Hosts]);
+        assert_eq!(named(&[]).unwrap().len(), ALL.len());
+        assert!(matches!(named(&["host"]), Err(Failure::Missing(_))));
+    }
+}

@@ -1,0 +1,79 @@
+//! One good answer, streamed and not.
+
+use serde_json::json;
+
+use super::{Case, case};
+use crate::hosts::ctx::{Ctx, check, same};
+use crate::hosts::setup::WALL_KEY;
+use crate::wall::{ODD, ODD_WHOLE};
+
+pub(super) const CASES: &[Case] = &[
+    case!(whole),
+    case!(streamed),
+    case!(odd_stream),
+    case!(odd_whole),
+    case!(caller_members),
+    case!(usage),
+];
+
+const TEXT: &str = "tok0 tok1 tok2 tok3 tok4 tok5 tok6 tok7";
+
+async fn whole(ctx: &Ctx) -> Result<(), String> {
+    let mut response = ctx.ask("ok").send().await?;
+    same("status", response.status, 200)?;
+    let json = response.json().await?;
+    same("content", json["choices"][0]["message"]["content"].as_str(), Some(TEXT))?;
+    same("finish", json["choices"][0]["finish_reason"].as_str(), Some("stop"))?;
+    let call = &ctx.stats().list[0];
+    same("credential", call.authorization.as_deref(), Some(format!("Bearer {WALL_KEY}").as_str()))?;
+    same("outcome", ctx.receipt().await?["outcome"].as_str(), Some("complete"))
+}
+
+async fn streamed(ctx: &Ctx) -> Result<(), String> {
+    let mut response = ctx.stream("ok").send().await?;
+    same("status", response.status, 200)?;
+    let kind = response.header("content-type").unwrap_or_default().to_owned();
+    check(kind.starts_with("text/event-stream"), || format!("content-type {kind}"))?;
+    let text = response.text().await?;
+    check(text.ends_with("data: [DONE]\n\n"), || format!("the stream ends with {text:?}"))?;
+    check(text.contains("tok7"), || format!("tokens are missing in {text:?}"))?;
+    same("calls", ctx.stats().calls(), 1)?;
+    same("outcome", ctx.receipt().await?["outcome"].as_str(), Some("complete"))
+}
+
+/// Frames are forwarded byte for byte.
+async fn odd_stream(ctx: &Ctx) -> Result<(), String> {
+    let mut body = ctx.body("odd", true);
+    body["stream_options"] = json!({ "include_usage": true });
+    let mut response = ctx.post("/v1/chat/completions", &body).key(&ctx.keys.acme).send().await?;
+    same("body", response.text().await?.as_str(), ODD)
+}
+
+async fn odd_whole(ctx: &Ctx) -> Result<(), String> {
+    let mut response = ctx.ask("odd").send().await?;
+    same("body", response.text().await?.as_str(), ODD_WHOLE)
+}
+
+/// The caller's JSON goes upstream with its order and what we do not know; only named members are replaced.
+async fn caller_members(ctx: &Ctx) -> Result<(), String> {
+    let text = format!(
+        r#"{{"zeta":[1.50,1e3],"messages":[{{"role":"user","content":"h\u00e9"}}],"model":"{}","a":{{"c":1,"b":2}},"temperature":0.10}}"#,
+        ctx.model("ok")
+    );
+    let request = ctx.ask("ok").body(text.clone());
+    same("status", request.send().await?.status, 200)?;
+    let sent = ctx.wall.bodies(&ctx.tag).pop().unwrap_or_default();
+    same("upstream body", sent, text.replace("\"wall/", "\""))
+}
+
+/// Whoever asks for usage gets it; whoever does not, does not.
+async fn usage(ctx: &Ctx) -> Result<(), String> {
+    let chat = ctx.stream("ok").send().await?.chat().await?;
+    check(chat.complete() && chat.usage.is_none(), || format!("{chat:?}"))?;
+    let asking = ctx.part("asking");
+    let mut body = asking.body("ok", true);
+    body["stream_options"] = json!({ "include_usage": true });
+    let chat = ctx.post("/v1/chat/completions", &body).key(&ctx.keys.acme).send().await?.chat().await?;
+    let tokens = chat.usage.as_ref().and_then(|usage| usage["completion_tokens"].as_u64());
+    same("completion tokens", tokens, Some(8))
+}

@@ -1,0 +1,67 @@
+//! Before the first content another target may answer, and nobody notices.
+
+use super::{Case, case};
+use crate::hosts::ctx::{Ctx, check, same};
+
+pub(super) const CASES: &[Case] = &[
+    case!(status_500),
+    case!(hang),
+    case!(head_hang),
+    case!(error_first),
+    case!(reset),
+    case!(all_fail),
+    case!(hedge),
+];
+
+async fn status_500(ctx: &Ctx) -> Result<(), String> {
+    over(ctx, "s500").await
+}
+
+async fn hang(ctx: &Ctx) -> Result<(), String> {
+    over(ctx, "hang").await
+}
+
+async fn head_hang(ctx: &Ctx) -> Result<(), String> {
+    over(ctx, "head-hang").await
+}
+
+async fn error_first(ctx: &Ctx) -> Result<(), String> {
+    over(ctx, "error-first").await
+}
+
+async fn reset(ctx: &Ctx) -> Result<(), String> {
+    over(ctx, "rst").await
+}
+
+/// The first target fails in some way, the second answers: one good stream, one receipt, nothing left upstream.
+async fn over(ctx: &Ctx, fault: &str) -> Result<(), String> {
+    let chat = ctx.over(&[fault, "ok"]).send().await?.chat().await?;
+    check(chat.complete(), || format!("{chat:?}"))?;
+    let stats = ctx.quiet().await?;
+    same("calls of the first", stats.asked(fault), 1)?;
+    same("calls of the second", stats.asked("ok"), 1)?;
+    let receipt = ctx.receipt().await?;
+    same("outcome", receipt["outcome"].as_str(), Some("complete"))?;
+    same("attempts", receipt["attempts"].as_array().map(Vec::len), Some(2))
+}
+
+/// When every target fails there is a status, because nothing was sent yet.
+async fn all_fail(ctx: &Ctx) -> Result<(), String> {
+    let mut response = ctx.over(&["s500", "rst"]).send().await?;
+    same("status", response.status, 502)?;
+    let json = response.json().await?;
+    check(json["error"]["message"].is_string(), || format!("no error envelope: {json}"))?;
+    ctx.receipt().await.map(|_| ())
+}
+
+/// The slow target is asked, then the second one; whoever loses is cancelled.
+async fn hedge(ctx: &Ctx) -> Result<(), String> {
+    let request = ctx.over(&["slow-first:1200", "ok"]).header("x-opencode-hedge-ms", "200");
+    let chat = request.send().await?.chat().await?;
+    check(chat.complete(), || format!("{chat:?}"))?;
+    let stats = ctx.quiet().await?;
+    same("calls", stats.calls(), 2)?;
+    same("cancelled", stats.cancelled(), 1)?;
+    same("completed", stats.completed(), 1)?;
+    same("outcome", ctx.receipt().await?["outcome"].as_str(), Some("complete"))
+}

@@ -1,0 +1,150 @@
+//! Detached runs: through the queue, followed, cancelled, poisoned, and killed in the middle.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::{Case, case};
+use crate::client::LIMIT;
+use crate::hosts::ctx::{Ctx, check, same};
+
+pub(super) const CASES: &[Case] = &[
+    case!(a_task_is_followed_to_its_end),
+    case!(a_cancelled_task_asks_no_more),
+    case!(a_good_one_beside_a_poisoned_one),
+    case!(killed_at_every_step).exclusive(),
+];
+
+/// The same question for every run, so that their answers can be compared.
+const QUESTION: &str = "What is the smallest house that proves a plan?";
+
+async fn begin(ctx: &Ctx, fault: &str) -> Result<String, String> {
+    let body = json!({"query": QUESTION, "mode": "thinking"});
+    let request = ctx.post("/api/v1/tasks", &body).key(&ctx.keys.acme);
+    let mut response = request.header("x-opencode-targets", &ctx.model(fault)).send().await?;
+    let json = response.json().await?;
+    same("status", response.status, 202)?;
+    same("task", json["status"].as_str(), Some("queued"))?;
+    Ok(json["task_id"].as_str().ok_or("no task_id")?.to_owned())
+}
+
+async fn look(ctx: &Ctx, id: &str) -> Result<Value, String> {
+    ctx.get(&format!("/api/v1/tasks/{id}")).key(&ctx.keys.acme).send().await?.json().await
+}
+
+/// Waits until a task is over, ticking where the host does not tick by itself.
+async fn over(ctx: &Ctx, id: &str) -> Result<Value, String> {
+    let (start, mut ticked) = (Instant::now(), Instant::now());
+    loop {
+        let task = look(ctx, id).await?;
+        if ["complete", "failed", "cancelled"].contains(&task["status"].as_str().unwrap_or_default()) {
+            return Ok(task);
+        }
+        if start.elapsed() > LIMIT * 2 {
+            return Err(format!("the task is not over: {task}"));
+        }
+        if ticked.elapsed() > Duration::from_secs(1) {
+            ctx.tick().await?;
+            ticked = Instant::now();
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// A run's receipts as `(step, attempt, outcome)`.
+async fn receipts(ctx: &Ctx, id: &str) -> Result<Vec<(u64, u64, String)>, String> {
+    let all = ctx.receipts(&ctx.keys.acme).await?;
+    let mine = all.iter().filter(|receipt| receipt["step"]["run"] == id);
+    let mut rows: Vec<(u64, u64, String)> = mine
+        .map(|receipt| {
+            let step = &receipt["step"];
+            let outcome = receipt["outcome"].as_str().unwrap_or_default().to_owned();
+            (step["step"].as_u64().unwrap_or(99), step["attempt"].as_u64().unwrap_or(0), outcome)
+        })
+        .collect();
+    rows.sort();
+    Ok(rows)
+}
+
+async fn a_task_is_followed_to_its_end(ctx: &Ctx) -> Result<(), String> {
+    let id = begin(ctx, "stage").await?;
+    let path = format!("/api/v1/tasks/{id}/events");
+    let mut events = ctx.get(&path).key(&ctx.keys.acme).send().await?.events().await?;
+    let last = events.split_off(events.len().saturating_sub(2));
+    let steps: Vec<String> =
+        events.iter().map(|event| event.json()["step"].as_str().unwrap_or_default().to_owned()).collect();
+    same("steps", steps.join(" "), "decompose critique reason reflect answer".to_owned())?;
+    same("result", last[0].name.as_str(), "result")?;
+    same("end", last[1].name.as_str(), "end")?;
+    let task = look(ctx, &id).await?;
+    same("result", last[0].json()["response"].as_str(), task["result"].as_str())?;
+    same("calls", ctx.stats().calls(), 5)?;
+    let resumed =
+        ctx.get(&path).key(&ctx.keys.acme).header("last-event-id", "000003").send().await?.events().await?;
+    same("events after the fourth", resumed.len(), 3)?;
+    let expected: Vec<_> = (0..5).map(|step| (step, 1, "complete".to_owned())).collect();
+    same("receipts", receipts(ctx, &id).await?, expected)
+}
+
+async fn a_cancelled_task_asks_no_more(ctx: &Ctx) -> Result<(), String> {
+    let id = begin(ctx, "hold:2").await?;
+    ctx.wall.until(&ctx.tag, |stats| stats.calls() == 2).await?;
+    let path = format!("/api/v1/tasks/{id}");
+    let mut response = ctx.delete(&path).key(&ctx.keys.acme).send().await?;
+    same("status", response.status, 200)?;
+    same("task", response.json().await?["status"].as_str(), Some("cancelled"))?;
+    ctx.wall.release(&ctx.tag);
+    ctx.quiet().await?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    same("calls", ctx.stats().calls(), 2)?;
+    same("task", look(ctx, &id).await?["status"].as_str(), Some("cancelled"))?;
+    let events = ctx.get(&format!("{path}/events")).key(&ctx.keys.acme).send().await?.events().await?;
+    same("last event", events.last().map(|event| event.name.as_str()), Some("error"))?;
+    let expected = vec![(0, 1, "complete".to_owned()), (1, 1, "complete".to_owned())];
+    same("receipts", receipts(ctx, &id).await?, expected)
+}
+
+/// The good one is done once. The poisoned one is tried again with delay, then dead, and says so.
+async fn a_good_one_beside_a_poisoned_one(ctx: &Ctx) -> Result<(), String> {
+    let (good, bad) = (ctx.part("good"), ctx.part("bad"));
+    let (good_id, bad_id) = futures::future::join(begin(&good, "stage"), begin(&bad, "s500")).await;
+    let (good_id, bad_id) = (good_id?, bad_id?);
+    same("good", over(ctx, &good_id).await?["status"].as_str(), Some("complete"))?;
+    let task = over(ctx, &bad_id).await?;
+    same("bad", task["status"].as_str(), Some("failed"))?;
+    check(task["error"].as_str().is_some_and(|error| error.contains("500")), || task.to_string())?;
+    same("good calls", good.stats().calls(), 5)?;
+    same("bad calls", bad.stats().calls(), 4)?;
+    let mut response = ctx.get("/api/v1/dead-letters?limit=500").key(&ctx.keys.acme).send().await?;
+    let letters = response.json().await?["dead_letters"].as_array().cloned().unwrap_or_default();
+    let mine: Vec<&Value> = letters.iter().filter(|letter| letter.to_string().contains(&bad_id)).collect();
+    same("dead letters", mine.len(), 1)?;
+    same("attempts", mine[0]["attempts"].as_u64(), Some(4))
+}
+
+/// A process is killed while it asks; another finishes the run. No finished step is asked again, the one that was
+/// under way at most once more, the answer is the same, and the receipts say what happened.
+async fn killed_at_every_step(ctx: &Ctx) -> Result<(), String> {
+    let whole = ctx.part("whole");
+    let id = begin(&whole, "stage").await?;
+    let expected = over(ctx, &id).await?["result"].clone();
+    check(expected.is_string(), || expected.to_string())?;
+    for step in 0..5u64 {
+        let part = ctx.part(&format!("step-{step}"));
+        let calls = usize::try_from(step).unwrap_or(0) + 1;
+        let id = begin(&part, &format!("hold:{calls}")).await?;
+        part.wall.until(&part.tag, |stats| stats.calls() == calls).await?;
+        ctx.kill_and_restart().await?;
+        part.wall.release(&part.tag);
+        let task = over(ctx, &id).await?;
+        same("status", task["status"].as_str(), Some("complete"))?;
+        same("result", &task["result"], &expected)?;
+        same("calls", part.stats().calls(), 6)?;
+        let mut rows: Vec<_> =
+            (0..5).map(|at| (at, 1 + u64::from(at == step), "complete".to_owned())).collect();
+        rows.push((step, 1, "lost".to_owned()));
+        rows.sort();
+        same("receipts", receipts(ctx, &id).await?, rows)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! The Lambda binary behind our own Runtime API, which stops it when its response ends.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::lambda::{Back, function};
+use super::setup::Setup;
+use crate::runtime_api::{Pool, front, work};
+
+/// Processes of the HTTP function.
+const SLOTS: usize = 6;
+
+/// A running Function URL.
+pub struct Frozen {
+    /// Where it answers.
+    pub url: String,
+    http: Arc<Pool>,
+    back: Back,
+}
+
+impl Frozen {
+    /// Starts everything on empty stores.
+    pub async fn start(setup: &Setup, folder: &Path) -> Result<Self, String> {
+        let back = Back::start(setup, folder).await?;
+        let http =
+            Pool::start(function("http", setup, &back.stores)?, SLOTS, &folder.join("http.log")).await?;
+        let url = front::start(Arc::clone(&http)).await?;
+        Ok(Self { url, http, back })
+    }
+
+    /// Kills every process in the middle of what it does; fresh ones take their slots.
+    pub async fn restart(&mut self) -> Result<(), String> {
+        self.http.kill();
+        self.back.work.kill();
+        Ok(())
+    }
+
+    /// One more tick of the schedule, besides the one each second.
+    pub async fn tick(&self) -> Result<(), String> {
+        work::tick(&self.back.work).await
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.http.stop();
+    }
+}

@@ -1,0 +1,7 @@
+//! `opencode-tests golden | ports | hosts | tidy [filter]`: one suite, one process, one line of result per host.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    opencode_tests::suite::main(std::env::args().skip(1).collect())
+}

@@ -1,0 +1,43 @@
+//! The stores that need a server: DynamoDB Local, and the Worker under `wrangler dev`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use opencode_core::op::{Answer, Op};
+use opencode_lambda::aws::Aws;
+use opencode_lambda::handle::Handle;
+use opencode_net::answer::Gone;
+
+use super::player::{Local, Player, Remote};
+use crate::hosts::wrangler::Wrangler;
+use crate::tools;
+
+/// DynamoDB; each operation is another request's, so that nothing is answered from memory.
+pub struct Dynamo(pub Arc<Aws>);
+
+impl Player for Dynamo {
+    async fn play(&self, op: Op) -> Answer {
+        Local(Handle::new(Arc::clone(&self.0), Gone::never())).play(op).await
+    }
+}
+
+/// The Worker with its probe.
+pub struct Probe {
+    remote: Remote,
+    _wrangler: Wrangler,
+}
+
+impl Probe {
+    /// Starts the probe's bundle.
+    pub async fn start(folder: &Path) -> Result<Self, String> {
+        let bundle = tools::path(tools::WORKER_PROBE_DIR)?;
+        let wrangler = Wrangler::start(&bundle, &folder.join("probe"), &[]).await?;
+        Ok(Self { remote: Remote { url: wrangler.url.clone() }, _wrangler: wrangler })
+    }
+}
+
+impl Player for Probe {
+    async fn play(&self, op: Op) -> Answer {
+        self.remote.play(op).await
+    }
+}
