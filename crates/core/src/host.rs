@@ -137,7 +137,7 @@ impl Key {
     /// what does not fit is cut, so callers hash what is long.
     pub fn new(tenant: &Tenant, name: impl Into<String>) -> Self {
         let mut name: String = name.into();
-        name.truncate(MAX_KEY_NAME);
+        name.truncate(name.floor_char_boundary(MAX_KEY_NAME));
         Self { tenant: tenant.clone(), name }
     }
 

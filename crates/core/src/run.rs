@@ -208,8 +208,8 @@ where
         self.settle(Outcome::Cached, Ended::Complete).await;
     }
 
-    /// Takes the answer's place and its worst price. When the tenant is short, holds of owners that died are closed
-    /// first, once.
+    /// Takes the answer's place and its worst price. When the tenant's places are taken, those of owners that died
+    /// are freed first, once.
     async fn hold(&mut self) -> Result<(), Error> {
         let tenant = &self.job.identity.tenant;
         let program = &self.job.program;
@@ -223,7 +223,11 @@ where
         let now = self.host.now();
         let hold = reserve::hold(self.isolate.config(), tenant, &self.id, note.text(), micros, now);
         let mut held = self.host.hold(&hold).await?;
-        if matches!(held, Held::Short { .. }) && settle::sweep(&self.host, tenant, now).await?.swept > 0 {
+        // Only places come back from the dead: what they held of money and of the minute's requests is charged.
+        let places = |counter: &str| counter == "concurrent" || counter == "holds";
+        if matches!(&held, Held::Short { counter, .. } if places(counter))
+            && settle::sweep(&self.host, tenant, now).await?.swept > 0
+        {
             held = self.host.hold(&hold).await?;
         }
         if let Held::Short { counter, .. } = held {

@@ -49,12 +49,12 @@ fn play(targets: usize, hedge: Option<u64>, script: &[(u64, usize, Now)]) -> Vec
         }
         let attempt = *attempt;
         let input = match what {
-            Now::Head(status) => Input::Head { attempt, status: *status, retry_after: None },
-            Now::Says(text) => Input::Chunk { attempt, bytes: Bytes::from_static(text.as_bytes()) },
-            Now::Ends => Input::End { attempt },
-            Now::Breaks => Input::Broken { attempt, error: NetError("cut".to_owned()) },
-            Now::Leaves => Input::Gone,
-            Now::Nothing => continue,
+            Head(status) => Input::Head { attempt, status: *status, retry_after: None },
+            Says(text) => Input::Chunk { attempt, bytes: Bytes::from_static(text.as_bytes()) },
+            Ends => Input::End { attempt },
+            Breaks => Input::Broken { attempt, error: NetError("cut".to_owned()) },
+            Leaves => Input::Gone,
+            Nothing => continue,
         };
         call.handle(input, Time(*at));
         note(&mut call, *at);
