@@ -22,7 +22,8 @@ pub fn main(mut args: Vec<String>) -> ExitCode {
         "tidy" => Ok(run("tidy", &arguments, tidy::trials())),
         "ports" => ports::run(&arguments),
         "hosts" => hosts::run(&arguments),
-        _ => Err("usage: opencode-tests golden | ports | hosts | tidy [filter]".to_owned()),
+        "stores" => RUNTIME.block_on(hosts::stores::lend()).map(|()| true),
+        _ => Err("usage: opencode-tests golden | ports | hosts | tidy | stores [filter]".to_owned()),
     };
     child::end_all();
     match outcome {

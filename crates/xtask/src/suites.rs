@@ -55,7 +55,7 @@ fn run(suites: &[Suite], filter: Option<&str>, times: &mut Times) -> Result<Vec<
     let mut failures = Vec::new();
     for suite in suites {
         let outcome = times.lap(name(*suite), || match suite {
-            Suite::Unit => unit::run(filter),
+            Suite::Unit => unit::run(&stage, filter),
             Suite::DeployCheck => deploy::checks(&stage.tools, stage.worker(), stage.lambda()),
             other => in_tests_binary(&stage, name(*other), filter),
         });

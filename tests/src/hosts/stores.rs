@@ -5,16 +5,31 @@ use std::sync::Arc;
 
 use opencode_lambda::aws::{Aws, Settings};
 use opencode_lambda::tables;
+use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 
 use crate::child::{Child, free_port};
 use crate::sqs::Sqs;
+use crate::suite::say;
 use crate::tools;
 
 /// The table's name.
 pub const TABLE: &str = "opencode";
 /// Deliveries before a message is dead.
 pub const MAX_RECEIVES: u32 = 4;
+
+/// Starts the stores for another program's tests: prints the environment that those read, and keeps them running until
+/// standard input ends.
+pub async fn lend() -> Result<(), String> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let stores = Stores::start(folder.path()).await?;
+    say(&format!("OPENCODE_TEST_DYNAMODB={}", stores.dynamodb));
+    say(&format!("OPENCODE_TEST_SQS_QUEUE={}", stores.sqs.url()));
+    say("");
+    let mut rest = Vec::new();
+    tokio::io::stdin().read_to_end(&mut rest).await.map_err(|error| error.to_string())?;
+    Ok(())
+}
 
 /// Running stores with one table, a queue and its dead letters.
 pub struct Stores {

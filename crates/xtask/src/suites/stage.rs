@@ -25,10 +25,10 @@ impl Stage {
     /// Sets up and builds what `suites` need.
     pub fn set(suites: &[Suite], times: &mut Times) -> Result<Self> {
         let needs = |some: &[Suite]| suites.iter().any(|suite| some.contains(suite));
-        let runs_binary = suites.iter().any(|suite| !matches!(suite, Suite::Unit | Suite::DeployCheck));
+        let runs_binary = suites.iter().any(|suite| *suite != Suite::DeployCheck);
         let release = needs(&[Suite::Hosts, Suite::DeployCheck]);
         let probe = needs(&[Suite::Ports]);
-        let tools = times.lap("tools", || set_up(&tools_for(release, probe)))?;
+        let tools = times.lap("tools", || set_up(&tools_for(release, probe, needs(&[Suite::Unit]))))?;
         let mut build = |wanted: bool, name: &str, build: &dyn Fn() -> Result<PathBuf>| {
             if !wanted {
                 return failed("it is not needed");
@@ -86,10 +86,12 @@ impl Stage {
     }
 }
 
-fn tools_for(release: bool, probe: bool) -> Vec<Tool> {
+fn tools_for(release: bool, probe: bool, unit: bool) -> Vec<Tool> {
     let mut tools = vec![Tool::Rust];
     if release || probe {
         tools.extend(WORKER_TOOLS);
+    }
+    if release || probe || unit {
         tools.push(Tool::Java);
     }
     if release {

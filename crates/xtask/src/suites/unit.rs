@@ -1,11 +1,17 @@
 //! The unit tests of all members, counted over all their binaries.
 
-use crate::failure::{Result, failed};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+
+use super::stage::Stage;
+use crate::failure::{Doing as _, Result, failed};
 use crate::process;
 
-/// Runs them and prints one line with the sums.
-pub fn run(filter: Option<&str>) -> Result<()> {
+/// Runs them, with DynamoDB Local and ElasticMQ at hand, and prints one line with the sums.
+pub fn run(stage: &Stage, filter: Option<&str>) -> Result<()> {
+    let stores = Stores::start(stage)?;
     let mut cargo = process::cargo();
+    cargo.envs(stores.environment.iter().cloned());
     cargo.args(["test", "--workspace", "--tests", "--no-fail-fast"]);
     if let Some(filter) = filter {
         cargo.args(["--", filter]);
@@ -26,6 +32,40 @@ pub fn run(filter: Option<&str>) -> Result<()> {
     }
     println!("unit: {} passed, {} failed", sum.passed, sum.failed);
     if succeeded { Ok(()) } else { failed("some unit tests failed") }
+}
+
+/// The stores that the Lambda host's own tests run on; they end with this value.
+struct Stores {
+    child: Child,
+    environment: Vec<(String, String)>,
+}
+
+impl Stores {
+    fn start(stage: &Stage) -> Result<Self> {
+        let mut command = process::program(stage.binary("opencode-tests")?);
+        command.arg("stores").envs(stage.environment()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().doing("start the stores")?;
+        let output = child.stdout.take().map(BufReader::new);
+        let mut environment = Vec::new();
+        for line in output.into_iter().flat_map(BufReader::lines) {
+            let line = line.doing("read where the stores are")?;
+            match line.split_once('=') {
+                Some((name, value)) => environment.push((name.to_owned(), value.to_owned())),
+                None if line.is_empty() => return Ok(Self { child, environment }),
+                None => println!("{line}"),
+            }
+        }
+        let _ = child.wait();
+        failed("DynamoDB Local or ElasticMQ did not start")
+    }
+}
+
+impl Drop for Stores {
+    fn drop(&mut self) {
+        // Their standard input ends, and with it they do.
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]

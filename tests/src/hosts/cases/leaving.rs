@@ -11,6 +11,7 @@ pub(super) const CASES: &[Case] = &[
     case!(mid_stream_rst).bare(),
     case!(before_head_fin).bare(),
     case!(before_head_rst).bare(),
+    case!(at_any_point).bare(),
     case!(after_done).bare(),
     case!(stays).bare(),
 ];
@@ -72,6 +73,22 @@ async fn over_without_client(ctx: &Ctx) -> Result<(), String> {
     let left = receipt["outcome"] == "left";
     let may_be_complete = ctx.kind() != crate::hosts::platform::Kind::Native;
     check(left || may_be_complete, || receipt.to_string())
+}
+
+/// After each of the first tokens, by FIN and by RST: one receipt each, and it says `left` where the host can know.
+async fn at_any_point(ctx: &Ctx) -> Result<(), String> {
+    let parts = (0..12).map(|at| async move {
+        let ctx = ctx.part(&at.to_string());
+        let mut response = ctx.stream("ok-slow:50:12").send().await?;
+        response.tokens(at / 2).await?;
+        if at % 2 == 0 {
+            response.fin().await
+        } else {
+            response.reset()
+        }
+        left(&ctx).await.map_err(|error| format!("after {} tokens: {error}", at / 2))
+    });
+    futures::future::try_join_all(parts).await.map(|_| ())
 }
 
 /// Official clients hang up on `[DONE]`: that is a complete answer.
