@@ -89,10 +89,10 @@ impl Default for QueueRules {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunRules {
-    /// How long a worker may be silent on a step before another takes it: at least `deadlines.whole_ms`, or a step
-    /// that is merely slow is asked twice.
+    /// How long a worker may be silent on a step before another takes it. A step's asks end after nine tenths of it,
+    /// so that a step that is merely slow is not asked twice.
     pub lease_ms: u64,
-    /// How long a finished run can be read.
+    /// How long a run can be read, from its beginning.
     pub keep_seconds: u64,
 }
 
@@ -112,6 +112,9 @@ pub struct TargetRow {
     pub base_url: String,
     /// The model that is asked when the caller names none.
     pub model: String,
+    /// Further models that callers may name, at the same prices; `"*"` for all.
+    #[serde(default)]
+    pub models: Vec<String>,
     /// The name of the secret with the API key; without it no credential is sent.
     #[serde(default)]
     pub secret: Option<String>,
@@ -153,9 +156,10 @@ impl Config {
         self.tenants.iter().find(|row| row.name == *tenant)
     }
 
-    /// The longest time an answer may take, with what settling needs: no hold outlives it.
+    /// The longest time an answer may take, with the minute that a host gives a slow reader and what settling needs:
+    /// no hold outlives it.
     pub fn lease(&self) -> Duration {
-        Duration::from_millis(self.deadlines.whole_ms).saturating_add(Duration::from_secs(30))
+        Duration::from_millis(self.deadlines.whole_ms).saturating_add(Duration::from_secs(120))
     }
 
     fn check(&self) -> Result<(), String> {

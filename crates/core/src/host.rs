@@ -108,7 +108,7 @@ pub trait Caller {
 
 /// How many round trips to its stores this handle has begun: for tests and receipts.
 pub trait Rounds {
-    /// Network or disk round trips (cache, records, counters, logs, blobs), retries included.
+    /// Calls of its stores (cache, records, counters, logs, blobs), our own further tries included.
     fn rounds(&self) -> u32;
 }
 

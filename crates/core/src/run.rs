@@ -222,10 +222,19 @@ where
         let note = settle::Note::new(&self.job.trace, &self.job.identity.key, program.mode(), None);
         let now = self.host.now();
         let hold = reserve::hold(self.isolate.config(), tenant, &self.id, note.text(), micros, now);
-        let mut held = self.host.hold(&hold).await?;
+        if let Some(error) = reserve::impossible(self.isolate.config(), tenant, micros) {
+            return Err(error);
+        }
+        let mut held = match self.host.hold(&hold).await {
+            Ok(held) => held,
+            Err(error) => {
+                // It may have been taken all the same.
+                let _ = self.host.close(&self.id, &reserve::unspent(tenant)).await;
+                return Err(error.into());
+            }
+        };
         // Only places come back from the dead: what they held of money and of the minute's requests is charged.
-        let places = |counter: &str| counter == "concurrent" || counter == "holds";
-        if matches!(&held, Held::Short { counter, .. } if places(counter))
+        if matches!(&held, Held::Short { counter, .. } if reserve::is_place(counter))
             && settle::sweep(&self.host, tenant, now).await?.swept > 0
         {
             held = self.host.hold(&hold).await?;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures::Stream;
 use futures::future::Either;
 use http::header::{AUTHORIZATION, HeaderMap};
+use http::request::Parts;
 use http::{Request, Response, Uri};
 
 use crate::api::{self, Handler, response};
@@ -49,6 +50,20 @@ pub async fn serve<H: Host>(
     };
     response::set(response.headers_mut(), response::TRACE, &trace);
     response
+}
+
+/// Whether a request is worth reading: its route exists and its caller is known. Hosts ask before they buffer a body,
+/// so that strangers cannot fill their memory.
+pub fn admit<H: Host>(host: &H, isolate: &Isolate, parts: &Parts) -> Result<(), Box<Response<Bytes>>> {
+    let admitted = api::find(&parts.method, parts.uri.path()).and_then(|(row, _)| {
+        if row.keyed { identify(host, isolate, &parts.headers).map(|_| ()) } else { Ok(()) }
+    });
+    admitted.map_err(|error| {
+        let trace = trace::id(host.now(), host.random());
+        let mut response = response::error(api::surface(parts.uri.path()), &error, &trace);
+        response::set(response.headers_mut(), response::TRACE, &trace);
+        Box::new(response)
+    })
 }
 
 /// The answer to a request that the host could not read, in its surface's error shape.

@@ -66,12 +66,15 @@ async fn send(client: Client, request: HttpRequest) -> Result<HttpResponse, Conn
     HttpResponse::try_from(response).map_err(|error| ConnectorError::user(error.into()))
 }
 
-/// What an operation's failure is to the core. The texts hold names and reasons, never a credential.
+/// What an operation's failure is to the core: its kind. AWS's own words name accounts and roles, so they go to the log
+/// and not to callers.
 pub(crate) fn store_error<E: ProvideErrorMetadata, R>(what: &str, error: &SdkError<E, R>) -> StoreError {
     let why = match error {
         SdkError::ServiceError(service) => {
             let meta = service.err().meta();
-            format!("{}: {}", meta.code().unwrap_or("unknown"), meta.message().unwrap_or("no message"))
+            let code = meta.code().unwrap_or("unknown");
+            tracing::error!(what, code, message = meta.message().unwrap_or_default(), "AWS refused");
+            code.to_owned()
         }
         SdkError::TimeoutError(_) => "no answer in time".to_owned(),
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {

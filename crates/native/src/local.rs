@@ -85,7 +85,8 @@ impl Net for Local {
 
 impl Secrets for Local {
     fn secret(&self, name: &str) -> Option<String> {
-        self.shared.secrets.get(name).cloned().or_else(|| std::env::var(name).ok())
+        let secret = self.shared.secrets.get(name).cloned().or_else(|| std::env::var(name).ok());
+        secret.filter(|value| !value.is_empty())
     }
 }
 

@@ -17,8 +17,8 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use opencode_core::error::{Error, Kind};
 use opencode_core::isolate::Isolate;
-use opencode_core::serve::{MAX_BODY, refuse, serve};
-use opencode_net::answer::{Body, respond};
+use opencode_core::serve::{MAX_BODY, admit, refuse, serve};
+use opencode_net::answer::{Body, Gone, respond};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
@@ -126,6 +126,10 @@ async fn connection(
 
 async fn answer(context: Context, request: Request<Incoming>) -> Response<Body> {
     let (parts, mut body) = request.into_parts();
+    let stranger = Local::new(context.shared.clone(), Gone::never(), None);
+    if let Err(refusal) = admit(&stranger, &context.isolate, &parts) {
+        return refused(parts.version, *refusal, body);
+    }
     let read = tokio::time::timeout(BODY, read(&mut body)).await;
     let error = match read {
         Ok(Ok(bytes)) => {
@@ -138,8 +142,16 @@ async fn answer(context: Context, request: Request<Incoming>) -> Response<Body> 
         Ok(Err(error)) => error,
         Err(_) => Error::invalid(format!("the body did not arrive within {} s", BODY.as_secs())),
     };
-    let mut response = refuse(&parts.uri, &error).map(Body::whole);
-    if parts.version <= Version::HTTP_11 {
+    refused(parts.version, refuse(&parts.uri, &error), body)
+}
+
+/// A refusal before the body was read ends the connection, unless there is no body.
+fn refused(version: Version, refusal: Response<Bytes>, body: Incoming) -> Response<Body> {
+    let mut response = refusal.map(Body::whole);
+    if body.is_end_stream() {
+        return response;
+    }
+    if version <= Version::HTTP_11 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     tokio::spawn(tokio::time::timeout(HEAD, drain(body)));

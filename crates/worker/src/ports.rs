@@ -156,11 +156,15 @@ impl Edge {
     }
 }
 
-/// A hold, a swap, an append or a close that had been played would answer the second time that it was too late.
+/// A swap that had been played would answer the second time that it was lost. A hold, an append or a close would
+/// answer `Already`, and whoever asks for one takes that as done.
 fn repeatable(op: &Op) -> bool {
     matches!(
         op,
         Op::Read { .. }
+            | Op::Hold(_)
+            | Op::Close { .. }
+            | Op::Append { .. }
             | Op::Overdue { .. }
             | Op::Scan { .. }
             | Op::Get { .. }

@@ -17,11 +17,14 @@ use crate::{isolate, js};
 /// The producer's binding.
 const BINDING: &str = "QUEUE";
 
-/// The queue of messages that failed for good, as `wrangler.toml` names it.
-const DEAD: &str = "opencode-dead";
+/// Before a batch that nobody could handle, because the configuration is broken, is delivered again.
+const MENDED: Duration = Duration::from_secs(900);
 
 impl Queue for Edge {
     async fn enqueue(&self, message: &Message, delay: Duration) -> Result<(), StoreError> {
+        if message.body.len() > MAX_MESSAGE {
+            return Err(StoreError(format!("a message may have {MAX_MESSAGE} bytes")));
+        }
         let text = serde_json::to_string(message).map_err(|error| StoreError(error.to_string()))?;
         self.send(&text, delay).await
     }
@@ -35,9 +38,6 @@ impl Queue for Edge {
 impl Edge {
     /// Sends a text: an object would be cloned field by field, and not every kind of object survives that.
     pub async fn send(&self, text: &str, delay: Duration) -> Result<(), StoreError> {
-        if text.len() > MAX_MESSAGE {
-            return Err(StoreError(format!("a message of {} bytes is too large", text.len())));
-        }
         let message = RawMessageBuilder::new(text.into())
             .delay_seconds(seconds(delay))
             .build_with_content_type(QueueContentType::Text);
@@ -51,11 +51,9 @@ extern "C" {
     /// The platform's `MessageBatch`. The `worker` crate's type does not show how often a message was delivered.
     pub type Batch;
     #[wasm_bindgen(method, getter)]
-    fn queue(this: &Batch) -> String;
-    #[wasm_bindgen(method, getter)]
     fn messages(this: &Batch) -> Array;
     #[wasm_bindgen(method, catch, js_name = retryAll)]
-    fn retry_all(this: &Batch) -> Result<(), JsValue>;
+    fn retry_all(this: &Batch, options: &Object) -> Result<(), JsValue>;
 
     type Delivery;
     #[wasm_bindgen(method, getter)]
@@ -78,14 +76,11 @@ extern "C" {
 pub async fn consume(batch: Batch, env: Env, _context: JsValue) -> Result<(), JsValue> {
     let messages = batch.messages();
     let deliveries = messages.iter().map(JsCast::unchecked_into::<Delivery>);
-    if batch.queue() == DEAD {
-        return { deliveries }.try_for_each(|delivery| bury(&delivery));
-    }
     let isolate = match isolate::get(&env) {
         Ok(isolate) => isolate,
         Err(why) => {
             console_error!("queue: {why}");
-            return batch.retry_all();
+            return batch.retry_all(&delayed(MENDED)?);
         }
     };
     let handled = join_all(deliveries.map(|delivery| handle(delivery, env.clone(), isolate.clone()))).await;
@@ -107,25 +102,18 @@ async fn handle(delivery: Delivery, env: Env, isolate: Arc<Isolate>) -> Result<(
     }
 }
 
-/// A message that failed for good leaves one line in the logs. Its tenant's `dead` log has the details.
-fn bury(delivery: &Delivery) -> Result<(), JsValue> {
-    match parse(delivery) {
-        Some(message) => {
-            console_error!("dead letter: topic {} of tenant {}", message.topic, message.tenant);
-        }
-        None => console_error!("dead letter: a message that is not ours"),
-    }
-    delivery.ack()
-}
-
 fn parse(delivery: &Delivery) -> Option<Message> {
     serde_json::from_str(&delivery.body().as_string()?).ok()
 }
 
 fn retry(delivery: &Delivery, after: Duration) -> Result<(), JsValue> {
+    delivery.retry(&delayed(after)?)
+}
+
+fn delayed(after: Duration) -> Result<Object, JsValue> {
     let options = Object::new();
     Reflect::set(&options, &"delaySeconds".into(), &seconds(after).into())?;
-    delivery.retry(&options)
+    Ok(options)
 }
 
 /// Whole seconds, never fewer than asked for, at most the 15 minutes of the port.

@@ -1,22 +1,29 @@
 //! The `fetch` event: one HTTP request and its answer.
 
+use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::channel::oneshot::{self, Sender};
+use futures::future::{Either, select};
+use http::request::Parts;
 use http::{Method, Request, Response, Uri};
 use js_sys::Uint8Array;
 use opencode_core::error::{Error, Kind};
-use opencode_core::serve::{MAX_BODY, Reply, refuse, serve};
+use opencode_core::serve::{MAX_BODY, Reply, admit, refuse, serve};
 use wasm_bindgen::JsValue;
 use web_sys::ResponseInit;
-use worker::{Body, Context, Env, console_error, event};
+use worker::{Body, Context, Delay, Env, console_error, event};
 
 use crate::edge::Edge;
 use crate::gone::{Gone, Listener};
 use crate::js::{IdentityTransformStream, headers_in, headers_out, message};
 use crate::pipe::pump;
 use crate::{isolate, net};
+
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The answer belongs to a task that outlives the connection; the connection only reads it. On Workers no `Drop`
 /// runs when a client leaves, so an answer that lived in the connection could not be settled.
@@ -40,19 +47,30 @@ async fn respond(
     let _listener = Listener::new(request.signal(), client.clone());
     let edge = Edge::new(env.clone(), Some(client.clone()));
 
-    let request = match read(&request).await {
-        Ok(request) => request,
-        Err((uri, error)) => return whole(head, refuse(&uri, &error)),
+    let parts = match parts(&request) {
+        Ok(parts) => parts,
+        Err(error) => return whole(head, refuse(&Uri::from_static("/"), &error)),
     };
     #[cfg(feature = "probe")]
-    if crate::probe::takes(request.uri()) {
-        return whole(head, crate::probe::answer(&edge, request).await);
+    if crate::probe::takes(&parts.uri) {
+        let body = match body(&request, crate::probe::MAX_BODY).await {
+            Ok(body) => body,
+            Err(error) => return whole(head, refuse(&parts.uri, &error)),
+        };
+        return whole(head, crate::probe::answer(&edge, Request::from_parts(parts, body)).await);
     }
     let isolate = match isolate::get(&env) {
         Ok(isolate) => isolate,
-        Err(why) => return whole(head, refuse(request.uri(), &Error::new(Kind::Unavailable, why))),
+        Err(why) => return whole(head, refuse(&parts.uri, &Error::new(Kind::Unavailable, why))),
     };
-    let (parts, reply) = serve(edge, isolate, request).await.into_parts();
+    if let Err(response) = admit(&edge, &isolate, &parts) {
+        return whole(head, *response);
+    }
+    let body = match body(&request, MAX_BODY).await {
+        Ok(body) => body,
+        Err(error) => return whole(head, refuse(&parts.uri, &error)),
+    };
+    let (parts, reply) = serve(edge, isolate, Request::from_parts(parts, body)).await.into_parts();
     let stream = match reply {
         Reply::Whole(bytes) => return whole(head, Response::from_parts(parts, bytes)),
         Reply::Stream(stream) => stream,
@@ -65,17 +83,16 @@ async fn respond(
     Ok(())
 }
 
-/// Reads a request whole. The target keeps only its path and query: the core knows no host.
-async fn read(request: &web_sys::Request) -> Result<Request<Bytes>, (Uri, Error)> {
-    let uri: Uri = target(&request.url()).parse().map_err(|_| {
-        (Uri::from_static("/"), Error::invalid("the request's target is not a URI that can be read"))
-    })?;
-    let body = body(request, limit(&uri)).await.map_err(|error| (uri.clone(), error))?;
-    let mut read = Request::new(body);
+/// Reads a request's head. The target keeps only its path and query: the core knows no host.
+fn parts(request: &web_sys::Request) -> Result<Parts, Error> {
+    let uri: Uri = target(&request.url())
+        .parse()
+        .map_err(|_| Error::invalid("the request's target is not a URI that can be read"))?;
+    let mut read = Request::new(());
     *read.method_mut() = Method::from_bytes(request.method().as_bytes()).unwrap_or_default();
     *read.headers_mut() = headers_in(&request.headers());
     *read.uri_mut() = uri;
-    Ok(read)
+    Ok(read.into_parts().0)
 }
 
 /// The part of an absolute URL that begins with the path.
@@ -84,15 +101,19 @@ fn target(url: &str) -> &str {
     authority.find('/').and_then(|at| authority.get(at..)).unwrap_or("/")
 }
 
-fn limit(_uri: &Uri) -> usize {
-    #[cfg(feature = "probe")]
-    if crate::probe::takes(_uri) {
-        return crate::probe::MAX_BODY;
+/// Reads a body, up to `limit` bytes and not longer than [`PATIENCE`].
+async fn body(request: &web_sys::Request, limit: usize) -> Result<Bytes, Error> {
+    let late = pin!(Delay::from(PATIENCE));
+    match select(pin!(chunks(request, limit)), late).await {
+        Either::Left((body, _)) => body,
+        Either::Right(_) => {
+            let detail = format!("the body did not arrive within {} s", PATIENCE.as_secs());
+            Err(Error::invalid(detail))
+        }
     }
-    MAX_BODY
 }
 
-async fn body(request: &web_sys::Request, limit: usize) -> Result<Bytes, Error> {
+async fn chunks(request: &web_sys::Request, limit: usize) -> Result<Bytes, Error> {
     let Some(stream) = request.body() else { return Ok(Bytes::new()) };
     let mut stream = Body::new(stream);
     let mut body = Vec::new();

@@ -17,6 +17,8 @@ pub struct Keys {
     pub globex: String,
     /// A tenant with small limits: 3 answers a minute, 1 at once.
     pub tight: String,
+    /// A tenant with one answer at once.
+    pub single: String,
     /// A tenant with a cent a day.
     pub poor: String,
 }
@@ -34,8 +36,13 @@ impl Setup {
     /// A configuration whose targets `wall` and `wall2` are both the wall at this URL.
     pub fn new(wall: &str) -> Self {
         let mint = |name: &str| key::mint(&tenant(name), "k1", 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
-        let keys =
-            Keys { acme: mint("acme"), globex: mint("globex"), tight: mint("tight"), poor: mint("poor") };
+        let keys = Keys {
+            acme: mint("acme"),
+            globex: mint("globex"),
+            tight: mint("tight"),
+            poor: mint("poor"),
+            single: mint("single"),
+        };
         let mut config = format!(
             r#"debug = true
 
@@ -59,6 +66,7 @@ lease_ms = 3000
 name = "wall"
 base_url = "{wall}"
 model = "ok"
+models = ["*"]
 secret = "WALL_KEY"
 usd_per_mtok_in = 1.0
 usd_per_mtok_out = 2.0
@@ -67,6 +75,7 @@ usd_per_mtok_out = 2.0
 name = "wall2"
 base_url = "{wall}"
 model = "ok"
+models = ["*"]
 secret = "WALL_KEY"
 
 [[tenants]]
@@ -81,12 +90,21 @@ requests_per_minute = 3
 concurrency = 1
 
 [[tenants]]
+name = "single"
+concurrency = 1
+
+[[tenants]]
 name = "poor"
 usd_per_day = 0.01
 "#
         );
-        let all =
-            [("acme", &keys.acme), ("globex", &keys.globex), ("tight", &keys.tight), ("poor", &keys.poor)];
+        let all = [
+            ("acme", &keys.acme),
+            ("globex", &keys.globex),
+            ("tight", &keys.tight),
+            ("poor", &keys.poor),
+            ("single", &keys.single),
+        ];
         for (name, text) in all {
             let hash = key::hash(SECRET, text);
             config.push_str(&format!("\n[[keys]]\nid = \"k1\"\ntenant = \"{name}\"\nhash = \"{hash}\"\n"));

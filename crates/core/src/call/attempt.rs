@@ -17,7 +17,7 @@ use crate::wire::{Frame, openai};
 pub const MAX_REFUSAL: usize = 64 * 1024;
 /// The largest answer that is not streamed.
 const MAX_WHOLE: usize = 8 * 1024 * 1024;
-/// The most frames that are kept back before the commit point; pings beyond it are dropped.
+/// The most frames that are kept back before the commit point; comments beyond it are dropped.
 const MAX_HELD: usize = 64;
 /// How long after `[DONE]` the body's end is awaited, so that the connection can be used again.
 const LINGER: Duration = Duration::from_millis(500);
@@ -232,6 +232,8 @@ impl Attempt {
                 ready.push(frame);
             } else if self.held.len() < MAX_HELD {
                 self.held.push(frame);
+            } else if !frame.is_comment() {
+                return self.fail("the provider sent many frames and no content", Vec::new(), now);
             }
         }
         if ready.is_empty() { Said::Nothing } else { Said::Frames(ready) }
@@ -243,6 +245,7 @@ impl Attempt {
             match event {
                 Event::Text(text) | Event::Thinking(text) | Event::Refusal(text) => self.content(text.len()),
                 Event::Tool(tool) => self.content(tool.arguments.len()),
+                Event::Other(bytes) => self.content(*bytes),
                 Event::Usage(usage) => self.report.usage = Some(*usage),
                 Event::Finish(_) => self.finished = true,
                 Event::Start { .. } | Event::Failed { .. } | Event::End | Event::Unreadable => {}
@@ -304,7 +307,7 @@ impl Attempt {
     /// 4xx that another target would answer the same way is the caller's to mend; all else is failed over.
     fn refused(&mut self, status: u16, now: Time) -> Said {
         let body = std::mem::take(&mut self.body).freeze();
-        let ours = matches!(status, 401 | 403 | 404 | 408 | 409 | 425 | 429);
+        let ours = matches!(status, 401..=404 | 408 | 409 | 425 | 429);
         if (400..500).contains(&status) && !ours {
             self.over(Fate::Refused, now);
             return Said::Refused { status, body };
@@ -323,18 +326,18 @@ impl Attempt {
 
     fn broken(&mut self, error: &NetError, now: Time) -> Said {
         match self.state {
-            // After the terminator nothing can be lost.
-            State::Lingering(_) => self.finished(Vec::new(), now),
+            // After a finish reason nothing can be lost.
+            State::Lingering(_) | State::Reading if self.finished => self.finished(Vec::new(), now),
             State::Refusing(status) => self.refused(status, now),
-            State::Waiting | State::Reading | State::Over => {
+            State::Waiting | State::Reading | State::Lingering(_) | State::Over => {
                 self.fail(&format!("the connection to the provider broke: {error}"), Vec::new(), now)
             }
         }
     }
 
-    /// A lingering attempt that is late has ended all the same.
+    /// An attempt that has finished and whose body does not end has ended all the same.
     pub fn linger_is_over(&mut self, now: Time) -> Option<Said> {
-        matches!(self.state, State::Lingering(_)).then(|| self.finished(Vec::new(), now))
+        (self.is_running() && self.finished).then(|| self.finished(Vec::new(), now))
     }
 
     fn finished(&mut self, mut frames: Vec<Frame>, now: Time) -> Said {

@@ -138,6 +138,10 @@ impl Call {
         if self.ended {
             return;
         }
+        // A provider that is always ready must not starve the deadline.
+        if self.whole_due() <= now && !matches!(input, Input::Gone) {
+            return self.expire(now);
+        }
         match input {
             Input::Gone => self.leave(now),
             Input::Timeout => self.expire(now),
@@ -172,11 +176,12 @@ impl Call {
                 self.emit(attempt, frames, now);
                 self.end(Ended::Complete, now);
             }
-            Said::Refused { status, body } => {
-                if self.committed.is_none() {
-                    self.end(Ended::Refused { status, body }, now);
-                }
+            // A hedge that refuses must not end the answer that it was to help.
+            Said::Refused { status, .. } if self.attempts.iter().any(Attempt::is_running) => {
+                let error = Error::new(Kind::Upstream, format!("a provider refused with status {status}"));
+                self.fail(attempt, error, now);
             }
+            Said::Refused { status, body } => self.end(Ended::Refused { status, body }, now),
             Said::Failed { error, frames } => {
                 if !frames.is_empty() {
                     self.emit(attempt, frames, now);

@@ -7,6 +7,7 @@ const CONTENT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\
 const ROLE: &str = "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
 const FINISH: &str =
     "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+const STOP: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
 const ERROR: &str = "data: {\"error\":{\"message\":\"boom\"}}\n\n";
 
 /// Connect 100, first content 300, idle 200, whole 1000 ms.
@@ -113,6 +114,32 @@ check!(a_hedge_asks_the_next_and_the_loser_is_cancelled: 3, Some(50),
 check!(a_hedge_that_fails_leaves_the_first_running: 2, Some(50),
     [(10, 0, Head(200)), (60, 1, Breaks), (80, 0, Says(CONTENT)), (90, 0, Says(FINISH)), (95, 0, Ends)]
     => ["0 send 0 to 0", "50 send 1 to 1", "60 cancel 1", "80 emit 1 of 0", "90 emit 1 of 0", "95 complete"]);
+
+check!(a_hedge_that_refuses_leaves_the_first_running: 2, Some(50),
+    [(10, 0, Head(200)), (60, 1, Head(400)), (61, 1, Ends), (80, 0, Says(CONTENT)), (90, 0, Says(FINISH)), (95, 0, Ends)]
+    => ["0 send 0 to 0", "50 send 1 to 1", "61 cancel 1", "80 emit 1 of 0", "90 emit 1 of 0", "95 complete"]);
+
+check!(what_finished_is_complete_even_when_the_connection_breaks: 1, None,
+    [(10, 0, Head(200)), (30, 0, Says(CONTENT)), (40, 0, Says(STOP)), (50, 0, Breaks)]
+    => ["0 send 0 to 0", "30 emit 1 of 0", "40 emit 1 of 0", "50 complete"]);
+
+check!(what_finished_is_complete_even_when_the_body_never_ends: 1, None,
+    [(10, 0, Head(200)), (30, 0, Says(CONTENT)), (40, 0, Says(STOP)), (300, 0, Nothing)]
+    => ["0 send 0 to 0", "30 emit 1 of 0", "40 emit 1 of 0", "240 complete"]);
+
+#[test]
+fn a_provider_that_is_always_ready_cannot_outrun_the_deadline() {
+    let plan = Plan { targets: 1, shape: Shape::Stream, deadlines: BOUNDS, hedge: None, started: Time(0) };
+    let mut call = Call::new(plan, Time(0));
+    call.handle(Input::Head { attempt: 0, status: 200, retry_after: None }, Time(1));
+    let chunk = || Input::Chunk { attempt: 0, bytes: Bytes::from_static(CONTENT.as_bytes()) };
+    for at in [10, 500, 999, 1_001] {
+        call.handle(chunk(), Time(at));
+    }
+    let steps: Vec<Step> = std::iter::from_fn(|| call.next_step()).collect();
+    assert_eq!(steps.iter().filter(|step| matches!(step, Step::Emit { .. })).count(), 3);
+    assert!(matches!(steps.last(), Some(Step::End(Ended::Failed(error))) if error.status() == 504));
+}
 
 check!(a_caller_who_leaves_cancels_everything: 2, Some(50),
     [(60, 0, Leaves), (70, 0, Says(CONTENT))]

@@ -95,10 +95,12 @@ pub struct Attempted {
 }
 
 impl Attempted {
-    /// Prices one attempt. One that a provider answered (a head came with success) is charged for its input even
-    /// when it reported nothing; one that failed before is not.
+    /// Prices one attempt. One that a provider answered (a head came with success), or worked on when it was given up,
+    /// is charged for its input even when it reported nothing; one that the provider failed before is not.
     pub fn new(ask: &str, report: &AttemptReport, target: &Target, input_estimate: u64, now: Time) -> Self {
-        let began = report.status.is_some_and(|status| (200..300).contains(&status));
+        let given_up =
+            report.status.is_none() && matches!(report.fate, Fate::Lost | Fate::Left | Fate::Timeout);
+        let began = given_up || report.status.is_some_and(|status| (200..300).contains(&status));
         let (usage, estimated) = match report.usage {
             Some(usage) => (usage, false),
             None if began => {

@@ -25,6 +25,11 @@ pub fn receipts(tenant: &Tenant) -> Key {
     Key::new(tenant, "receipts")
 }
 
+/// Whether a tenant's spending is bounded.
+pub fn is_budgeted(config: &Config, tenant: &Tenant) -> bool {
+    config.tenant(tenant).is_some_and(|row| row.micros_per_day() > 0)
+}
+
 /// The most that the asks of an answer can cost, on the dearest target, every target being asked once.
 pub fn worst_cost(targets: &[Target], asks: u64, input: u64, max_output: Option<u64>) -> u64 {
     let output = max_output.unwrap_or(DEFAULT_OUTPUT);
@@ -38,11 +43,13 @@ pub fn hold(config: &Config, tenant: &Tenant, id: &str, note: String, micros: u6
     let row = config.tenant(tenant);
     let limit = |pick: fn(&TenantRow) -> u64| row.map(pick).filter(|limit| *limit > 0).unwrap_or(UNLIMITED);
     let window = |length: u64| now.0.checked_div(length).unwrap_or(0);
+    let places = limit(|row| row.concurrency);
     let take =
         |counter: &str, window, amount, limit| Take { counter: counter.to_owned(), window, amount, limit };
     let takes = vec![
         take("requests", window(MINUTE), 1, limit(|row| row.requests_per_minute)),
-        take("concurrent", 0, 1, limit(|row| row.concurrency)),
+        // It has no window, and a limit changes with the window: another limit is another counter.
+        take(&format!("{CONCURRENT}_{places}"), 0, 1, places),
         take("micros", window(DAY), micros, limit(TenantRow::micros_per_day)),
     ];
     let accounts = vec![Takes { account: account(tenant), takes }];
@@ -53,6 +60,25 @@ pub fn hold(config: &Config, tenant: &Tenant, id: &str, note: String, micros: u6
 pub fn spent(tenant: &Tenant, micros: u64) -> Vec<Spent> {
     let spent = vec![("requests".to_owned(), 1), ("micros".to_owned(), micros)];
     vec![Spent { account: account(tenant), spent }]
+}
+
+/// Nothing was asked after all: everything is given back.
+pub fn unspent(tenant: &Tenant) -> Vec<Spent> {
+    vec![Spent { account: account(tenant), spent: Vec::new() }]
+}
+
+/// Why an answer can never be held: it may cost more than the tenant has in a whole day.
+pub fn impossible(config: &Config, tenant: &Tenant, micros: u64) -> Option<Error> {
+    let budget = config.tenant(tenant).map(TenantRow::micros_per_day).filter(|budget| *budget > 0)?;
+    (micros > budget).then(|| {
+        let detail = "the answer may cost more than this tenant's budget of a day; lower max_tokens or name fewer targets";
+        Error::new(Kind::Limited, detail)
+    })
+}
+
+/// Whether a counter is one that a freed place can help.
+pub fn is_place(counter: &str) -> bool {
+    counter.starts_with(CONCURRENT) || counter == "holds"
 }
 
 /// Why a hold was refused, and when to come back.
@@ -71,6 +97,9 @@ pub fn refusal(counter: &str, now: Time) -> Error {
     };
     Error::new(Kind::Limited, detail).after(after)
 }
+
+/// The counter of answers at once; its limit is part of its name.
+const CONCURRENT: &str = "concurrent";
 
 /// Far more than anyone spends, and far from overflow.
 const UNLIMITED: u64 = 1 << 53;

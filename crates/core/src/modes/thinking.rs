@@ -80,7 +80,8 @@ impl Thinking {
     }
 
     pub(super) fn input_bound(&self) -> u64 {
-        estimate(self.query.len().saturating_add(HANDOVER).saturating_add(1_000))
+        // The hand-over is counted in characters, of at most four bytes.
+        estimate(self.query.len().saturating_add(HANDOVER.saturating_mul(4)).saturating_add(1_000))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which targets answer a request, in which order.
 
 use crate::config::{Config, TargetRow};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 
 /// A provider's model, ready to be asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,9 @@ pub struct Target {
 
 /// How many targets one request may name.
 pub const MAX_TARGETS: usize = 8;
+
+/// The longest name of a target, in bytes.
+const MAX_NAME: usize = 200;
 
 /// What a caller's `model` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +60,7 @@ impl Target {
 /// The ordered targets of a request: those of its `x-opencode-targets` header, else those of its `model`.
 ///
 /// `provider/model` pins one target; one of [`OWN_MODELS`] means every configured target in order; a bare name is
-/// the target whose own model it is, else the first target is asked for it.
+/// the target whose own model it is.
 pub fn plan(
     config: &Config,
     model: Option<&str>,
@@ -75,7 +78,7 @@ pub fn plan(
     };
     if targets.is_empty() {
         return Err(Error::new(
-            crate::error::Kind::Unavailable,
+            Kind::Unavailable,
             "no target is configured: set a provider's key (for example OPENAI_API_KEY), OLLAMA_HOST or [[targets]]",
         ));
     }
@@ -96,21 +99,31 @@ fn listed(config: &Config, header: &str) -> Result<Vec<Target>, Error> {
 }
 
 fn one(config: &Config, name: &str) -> Result<Target, Error> {
+    let at = |kind, detail: String| Error::new(kind, detail).at("model");
+    if name.len() > MAX_NAME {
+        return Err(at(Kind::Invalid, format!("a target's name may have {MAX_NAME} bytes")));
+    }
     let pinned = name.split_once('/').and_then(|(provider, model)| {
         let row = config.targets.iter().find(|row| row.name == provider)?;
-        Some(Target::of(row, model))
+        Some((row, model))
     });
-    let bare = || {
-        let own = config.targets.iter().find(|row| row.model == name);
-        // A model's own name may hold slashes, as on Hugging Face; an unknown provider does not become a model.
-        own.or_else(|| config.targets.first().filter(|_| !name.contains('/')))
-            .map(|row| Target::of(row, name))
-    };
-    pinned.or_else(bare).filter(|target| !target.model.is_empty()).ok_or_else(|| {
+    // A model's own name may hold slashes, as on Hugging Face.
+    let bare = || config.targets.iter().find(|row| row.model == name).map(|row| (row, name));
+    let (row, model) = pinned.or_else(bare).ok_or_else(|| {
         let known: Vec<&str> = config.targets.iter().map(|row| row.name.as_str()).collect();
-        let detail = format!(
-            "no target answers to {name:?}: name one as provider/model, with a provider of {known:?}, or `auto`"
-        );
-        Error::new(crate::error::Kind::NotFound, detail).at("model")
-    })
+        at(
+            Kind::NotFound,
+            format!(
+                "no target answers to {name:?}: name one as provider/model, with a provider of {known:?}, or `auto`"
+            ),
+        )
+    })?;
+    // A model that is not listed has no known price, and a budget would not bound it.
+    let listed = |other: &String| other == "*" || other == model;
+    if model.is_empty() || (model != row.model && !row.models.iter().any(listed)) {
+        let detail =
+            format!("{} is not set up for {model:?}: add it to `models` of its [[targets]]", row.name);
+        return Err(at(Kind::NotFound, detail));
+    }
+    Ok(Target::of(row, model))
 }

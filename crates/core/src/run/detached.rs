@@ -90,7 +90,8 @@ pub async fn save<H: Host>(
     run: &Checkpoint,
 ) -> Result<Option<u64>, StoreError> {
     let now = host.now();
-    let expires = now.plus(Duration::from_secs(isolate.config().runs.keep_seconds));
+    // From its beginning, so that a run that only ever waits ends too.
+    let expires = run.created.plus(Duration::from_secs(isolate.config().runs.keep_seconds));
     let mut value = serde_json::to_vec(run).unwrap_or_default();
     if let Some(hash) = checkpoint::needs_blob(&value) {
         host.put(&checkpoint::blob(tenant, &run.id, &hash), value.into(), expires).await?;
@@ -166,6 +167,16 @@ async fn claim<H: Host>(
     Ok(save(host, isolate, tenant, version, &run).await?.map(|version| (version, run)))
 }
 
+/// Whether a step can be asked.
+enum Prepared {
+    /// Its price is held.
+    Ready(Arc<[Target]>),
+    /// The tenant is short now.
+    Wait(Duration),
+    /// It never can.
+    Never(Error),
+}
+
 struct Worker<'a, H> {
     host: &'a H,
     isolate: &'a Arc<Isolate>,
@@ -175,22 +186,26 @@ struct Worker<'a, H> {
 
 impl<H: Host> Worker<'_, H> {
     async fn work(mut self, mut run: Checkpoint) -> Result<Stepped, Error> {
+        let started = self.host.now();
+        let id = trace::id(started, self.host.random());
+        let targets = match self.prepare(&run, &id, started).await {
+            Ok(Prepared::Ready(targets)) => targets,
+            Ok(Prepared::Never(error)) => return self.failed(run, error).await,
+            Ok(Prepared::Wait(wait)) => {
+                self.unclaim(&mut run).await?;
+                return Ok(Stepped::Later(wait));
+            }
+            Err(error) => {
+                self.unclaim(&mut run).await?;
+                return Err(error);
+            }
+        };
+        let mut gather = Gather::new(targets.clone());
+        let mut failure = None;
         let ops = match run.program.next() {
             Next::All(ops) => ops,
             Next::Done => Vec::new(),
         };
-        let (_, targets) = route::plan(self.isolate.config(), run.model.as_deref(), run.targets.as_deref())?;
-        let targets: Arc<[Target]> = targets.into();
-        let started = self.host.now();
-        let id = trace::id(started, self.host.random());
-        if let Some(wait) = self.hold(&run, &targets, &id, started).await? {
-            // Nothing was asked, so it was no attempt.
-            run.attempt = run.attempt.saturating_sub(1);
-            self.release(&mut run).await?;
-            return Ok(Stepped::Later(wait));
-        }
-        let mut gather = Gather::new(targets.clone());
-        let mut failure = None;
         for Op::Ask { id: name, prompt, .. } in ops {
             gather.ask(name, prompt.estimated_input());
             let question = Question { prompt, targets: targets.clone(), plan: self.plan(started) };
@@ -198,7 +213,8 @@ impl<H: Host> Worker<'_, H> {
                 Ok(text) => {
                     run.program.absorb(name, text.clone());
                     run.result = Some(text);
-                    self.note(&run, name).await?;
+                    // Nobody's answer depends on it.
+                    let _ = self.note(&run, name).await;
                 }
                 Err(error) => {
                     failure = Some(error);
@@ -206,38 +222,48 @@ impl<H: Host> Worker<'_, H> {
                 }
             }
         }
-        let usage = self.settle(&run, &gather, &id, started, failure.is_none()).await?;
+        let usage = self.settle(&run, &gather, &id, started, failure.is_none()).await;
         match failure {
             None => self.advance(run, usage).await,
             Some(error) => self.failed(run, error).await,
         }
     }
 
-    /// Holds the step's price; how long to wait when the tenant is short.
-    async fn hold(
-        &self,
-        run: &Checkpoint,
-        targets: &[Target],
-        id: &str,
-        now: Time,
-    ) -> Result<Option<Duration>, Error> {
+    /// Finds the targets and holds the step's price.
+    async fn prepare(&self, run: &Checkpoint, id: &str, now: Time) -> Result<Prepared, Error> {
+        let config = self.isolate.config();
+        let (_, targets) = route::plan(config, run.model.as_deref(), run.targets.as_deref())?;
         let program = &run.program;
-        let micros = reserve::worst_cost(targets, 1, program.input_bound(), program.max_output());
+        let micros = reserve::worst_cost(&targets, 1, program.input_bound(), program.max_output());
+        if let Some(error) = reserve::impossible(config, self.tenant, micros) {
+            return Ok(Prepared::Never(error));
+        }
         let note = Note::new(&run.trace, &run.key, program.mode(), Some(at(run)));
-        let mut hold = reserve::hold(self.isolate.config(), self.tenant, id, note.text(), micros, now);
+        let mut hold = reserve::hold(config, self.tenant, id, note.text(), micros, now);
         // The claim and the hold run out together, so that a run is never woken while its claim still stands.
         hold.lease = run.claimed;
-        match self.host.hold(&hold).await? {
-            Held::Held | Held::Already => Ok(None),
-            Held::Short { counter, .. } => Ok(Some(match reserve::refusal(&counter, now).retry {
-                Retry::After(wait) => wait.min(Duration::from_secs(60)),
-                Retry::Yes | Retry::No => Duration::from_secs(1),
-            })),
+        match self.host.hold(&hold).await {
+            Ok(Held::Held | Held::Already) => Ok(Prepared::Ready(targets.into())),
+            Ok(Held::Short { counter, .. }) => {
+                Ok(Prepared::Wait(match reserve::refusal(&counter, now).retry {
+                    Retry::After(wait) => wait.min(Duration::from_secs(60)),
+                    Retry::Yes | Retry::No => Duration::from_secs(1),
+                }))
+            }
+            Err(error) => {
+                // It may have been taken all the same.
+                let _ = self.host.close(id, &reserve::unspent(self.tenant)).await;
+                Err(error.into())
+            }
         }
     }
 
     fn plan(&self, started: Time) -> Plan {
-        let deadlines = self.isolate.config().deadlines.clone();
+        let config = self.isolate.config();
+        let mut deadlines = config.deadlines.clone();
+        // An ask must not outlive its claim.
+        let claimed = config.runs.lease_ms.saturating_mul(9).div_euclid(10).max(1);
+        deadlines.whole_ms = deadlines.whole_ms.min(claimed);
         Plan { targets: 0, shape: Shape::Stream, deadlines, hedge: None, started }
     }
 
@@ -274,14 +300,16 @@ impl<H: Host> Worker<'_, H> {
         id: &str,
         started: Time,
         complete: bool,
-    ) -> Result<Usage, Error> {
+    ) -> Usage {
         let outcome = if complete { Outcome::Complete } else { Outcome::Failed };
         let mode = run.program.mode();
         let mut receipt = gather.receipt(id, &run.trace, &run.key, mode, outcome, started, self.host.now());
         receipt.step = Some(at(run));
-        settle::append(self.host, self.tenant, &receipt).await?;
-        self.host.close(id, &reserve::spent(self.tenant, receipt.cost_micros)).await?;
-        Ok(receipt.usage)
+        // What cannot be stored now is left to the sweep: a finished step is never thrown away for it.
+        if settle::append(self.host, self.tenant, &receipt).await.is_ok() {
+            let _ = self.host.close(id, &reserve::spent(self.tenant, receipt.cost_micros)).await;
+        }
+        receipt.usage
     }
 
     /// One event a step; its id makes a repeated step's event the same event.
@@ -310,7 +338,7 @@ impl<H: Host> Worker<'_, H> {
     }
 
     async fn failed(mut self, mut run: Checkpoint, error: Error) -> Result<Stepped, Error> {
-        if error.retry == Retry::No && error.kind != Kind::Limited {
+        if error.retry == Retry::No {
             run.status = Status::Failed;
             run.error = Some(error.detail);
             self.release(&mut run).await?;
@@ -318,6 +346,12 @@ impl<H: Host> Worker<'_, H> {
         }
         self.release(&mut run).await?;
         Ok(Stepped::Failed(error))
+    }
+
+    /// Gives the claim back: nothing was asked, so it was no attempt.
+    async fn unclaim(&mut self, run: &mut Checkpoint) -> Result<(), Error> {
+        run.attempt = run.attempt.saturating_sub(1);
+        self.release(run).await.map(|_| ())
     }
 
     /// Writes the run as nobody's; false when someone else wrote it meanwhile.

@@ -43,6 +43,8 @@ impl Note {
 pub struct Swept {
     /// Holds that were closed.
     pub swept: u32,
+    /// Whether no overdue hold is left.
+    pub all: bool,
 }
 
 /// Stores a receipt; tried twice, since its id makes that safe.
@@ -58,8 +60,9 @@ pub async fn append<H: Host>(host: &H, tenant: &Tenant, receipt: &Receipt) -> Re
 /// Closes holds whose lease has passed: from their receipt where one was stored, else at the held amount with a
 /// receipt that says `lost`. A run whose step died is woken.
 pub async fn sweep<H: Host>(host: &H, tenant: &Tenant, now: Time) -> Result<Swept, Error> {
-    let mut swept = Swept::default();
-    for overdue in host.overdue(tenant, now, SWEEP).await? {
+    let overdue = host.overdue(tenant, now, SWEEP).await?;
+    let mut swept = Swept { swept: 0, all: overdue.len() < SWEEP };
+    for overdue in overdue {
         let note: Option<Note> = serde_json::from_str(&overdue.note).ok();
         let lost = lost(&overdue, note.as_ref(), now);
         let micros = match append(host, tenant, &lost).await? {
@@ -68,12 +71,14 @@ pub async fn sweep<H: Host>(host: &H, tenant: &Tenant, now: Time) -> Result<Swep
                 stored(host, tenant, &overdue.id).await?.map_or(lost.cost_micros, |it| it.cost_micros)
             }
         };
-        if host.close(&overdue.id, &reserve::spent(tenant, micros)).await? == Closed::Closed {
-            swept.swept = swept.swept.saturating_add(1);
-        }
+        // The wake first: once the hold is closed nothing is overdue any more.
         if let Some(step) = note.and_then(|note| note.step) {
             let message = detached::message(tenant, &step.run);
             host.enqueue(&message, std::time::Duration::ZERO).await?;
+        }
+        let spent = reserve::spent(tenant, micros);
+        if host.close(&overdue.id, &spent).await? == Closed::Closed {
+            swept.swept = swept.swept.saturating_add(1);
         }
     }
     Ok(swept)

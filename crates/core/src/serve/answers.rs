@@ -19,6 +19,8 @@ use crate::host::{Host, Time};
 use crate::identity::key::Identity;
 use crate::isolate::Isolate;
 use crate::ledger::receipt::millis;
+use crate::ledger::reserve;
+use crate::modes::Program;
 use crate::run::{self, Began, Final, Job, Said};
 
 /// `POST /v1/chat/completions`, `/api/v1/chat` and `/api/v1/chat/stream`.
@@ -43,7 +45,12 @@ pub async fn answer<H: Host>(
             (asked, Surface::Platform)
         }
     };
-    let Asked { program, targets, stream, shape, voice } = asked;
+    let Asked { mut program, targets, stream, shape, voice } = asked;
+    if reserve::is_budgeted(config, &identity.tenant)
+        && let Program::Chat(chat) = &mut program
+    {
+        chat.prompt.bound_output(reserve::DEFAULT_OUTPUT);
+    }
     let job = Job {
         identity,
         trace: asking.trace.clone(),

@@ -20,6 +20,8 @@ pub enum Event {
     Refusal(String),
     /// A piece of a tool call.
     Tool(ToolDelta),
+    /// Content that these events do not name, with its size in bytes: a caller of the same dialect gets it.
+    Other(usize),
     /// Why the answer ended: said by the provider, never made up.
     Finish(Finish),
     /// Token counts; the last one counts.
@@ -43,7 +45,7 @@ impl Event {
     pub fn is_content(&self) -> bool {
         match self {
             Self::Text(text) | Self::Thinking(text) | Self::Refusal(text) => !text.is_empty(),
-            Self::Tool(_) | Self::Finish(_) => true,
+            Self::Tool(_) | Self::Other(_) | Self::Finish(_) => true,
             Self::Start { .. } | Self::Usage(_) | Self::Failed { .. } | Self::End | Self::Unreadable => false,
         }
     }

@@ -25,6 +25,11 @@ impl Frame {
         self.events.iter().any(Event::is_content)
     }
 
+    /// A frame without data: a comment that keeps the connection alive.
+    pub fn is_comment(&self) -> bool {
+        self.events.is_empty() && std::str::from_utf8(&self.bytes).is_ok_and(|text| sse::data(text).is_none())
+    }
+
     /// A frame that only answers our own wish for usage figures: not for a caller who did not ask for them.
     pub fn is_usage_only(&self) -> bool {
         !self.events.is_empty() && self.events.iter().all(|event| matches!(event, Event::Usage(_)))

@@ -48,10 +48,10 @@ impl Turn {
 
 impl Prompt {
     /// How many input tokens to reserve: a token of English is about four bytes, and of CJK about three. The whole
-    /// text counts, so that this errs upwards.
+    /// request counts, tools and schemas included, so that this errs upwards.
     pub fn estimated_input(&self) -> u64 {
         let bytes = match self {
-            Self::OpenAi(members) => members.get("messages").map_or(0, |raw| raw.get().len()),
+            Self::OpenAi(members) => members.text().len(),
             Self::Plain(plain) => {
                 plain.messages.iter().map(|turn| turn.content.len().saturating_add(16)).sum()
             }
@@ -59,12 +59,23 @@ impl Prompt {
         estimate(bytes)
     }
 
-    /// The most output tokens that the prompt allows, where it says so.
+    /// Gives a caller's request a bound on its output, where it names none: what a budget has reserved must not be
+    /// exceeded.
+    pub fn bound_output(&mut self, bound: u64) {
+        if let (None, Self::OpenAi(members)) = (self.max_output(), &mut *self) {
+            members.set("max_tokens", &bound);
+        }
+    }
+
+    /// The most output tokens that the prompt allows, all choices together, where it says so.
     pub fn max_output(&self) -> Option<u64> {
         match self {
-            Self::OpenAi(members) => ["max_completion_tokens", "max_tokens"]
-                .iter()
-                .find_map(|name| members.read::<u64>(name).ok().flatten()),
+            Self::OpenAi(members) => {
+                let number = |name| members.read::<f64>(name).ok().flatten().filter(|number| *number >= 1.0);
+                let bounds = ["max_completion_tokens", "max_tokens"].into_iter().filter_map(number);
+                // Each of `n` choices may be that long; `as` saturates.
+                bounds.reduce(f64::max).map(|bound| (bound * number("n").unwrap_or(1.0)).ceil() as u64)
+            }
             Self::Plain(plain) => plain.max_tokens,
         }
     }

@@ -31,10 +31,10 @@ impl Blobs for Handle {
             return Err(StoreError(format!("a blob may have {MAX_BLOB} bytes, not {}", value.len())));
         }
         let pk = partition(Kind::Blob, key);
+        let generation = mark();
         let manifest = if value.len() <= PART {
             Item::from([(VALUE.to_owned(), binary(value))])
         } else {
-            let generation = mark();
             let parts = self.put_parts(&pk, generation, value, expires).await?;
             Item::from([(GENERATION.to_owned(), number(generation)), (PARTS.to_owned(), number(parts))])
         };
@@ -44,7 +44,9 @@ impl Blobs for Handle {
         let put = put.item(EXPIRES, number(expires.0)).item(TTL, ttl(expires));
         let old = put.return_values(ReturnValue::AllOld).send().await;
         let old = old.map_err(|error| store_error("storing a blob", &error))?;
-        self.drop_parts(&pk, old.attributes).await;
+        // A request that the client sent twice meets its own manifest: those parts are the ones to keep.
+        let ours = |item: &Item| item.get(GENERATION) == Some(&number(generation));
+        self.drop_parts(&pk, old.attributes.filter(|item| !ours(item))).await;
         Ok(())
     }
 

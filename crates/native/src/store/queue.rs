@@ -6,7 +6,7 @@ use opencode_core::host::{MAX_MESSAGE, Message, StoreError, Time};
 use opencode_core::identity::Tenant;
 use rusqlite::params;
 
-use super::{Failure, Store, fits, signed, unsigned};
+use super::{Store, fits, signed, unsigned};
 
 /// The longest delay, as on SQS.
 const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
@@ -72,7 +72,8 @@ impl Store {
             let mut rows = statement.query(params![signed(lease.0), signed(now.0), signed(limit as u64)])?;
             let mut claimed = Vec::new();
             while let Some(row) = rows.next()? {
-                let tenant = Tenant::try_from(row.get::<_, String>(3)?).map_err(Failure)?;
+                // Only a damaged row has no tenant; it must not hold up the others.
+                let Ok(tenant) = Tenant::try_from(row.get::<_, String>(3)?) else { continue };
                 let message = Message { topic: row.get(2)?, tenant, body: row.get(4)? };
                 claimed.push(Claimed { id: row.get(0)?, attempt: row.get(1)?, message });
             }

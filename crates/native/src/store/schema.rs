@@ -1,5 +1,7 @@
 //! The tables, and how the file is opened.
 
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -39,6 +41,7 @@ CREATE INDEX queue_next ON queue (state, visible_at);
 ";
 
 pub(super) fn open(path: &Path) -> Result<Connection, Failure> {
+    private(path)?;
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -50,6 +53,14 @@ pub(super) fn open(path: &Path) -> Result<Connection, Failure> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     migrate(&mut connection)?;
     Ok(connection)
+}
+
+/// Everything of every tenant is in the file: it is its owner's alone, and SQLite gives its side files the same mode.
+fn private(path: &Path) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure(format!("{} cannot be opened: {error}", path.display()));
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(failed)?;
+    file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)
 }
 
 fn migrate(connection: &mut Connection) -> Result<(), Failure> {

@@ -11,6 +11,7 @@ pub(super) const CASES: &[Case] = &[
     case!(reset),
     case!(all_fail),
     case!(hedge),
+    case!(a_hedge_that_refuses_harms_nobody),
 ];
 
 async fn status_500(ctx: &Ctx) -> Result<(), String> {
@@ -52,6 +53,14 @@ async fn all_fail(ctx: &Ctx) -> Result<(), String> {
     let json = response.json().await?;
     check(json["error"]["message"].is_string(), || format!("no error envelope: {json}"))?;
     ctx.receipt().await.map(|_| ())
+}
+
+/// The second target does not take the request; the first goes on.
+async fn a_hedge_that_refuses_harms_nobody(ctx: &Ctx) -> Result<(), String> {
+    let request = ctx.over(&["slow-first:800", "s400"]).header("x-opencode-hedge-ms", "200");
+    let chat = request.send().await?.chat().await?;
+    check(chat.complete(), || format!("{chat:?}"))?;
+    same("calls", ctx.quiet().await?.calls(), 2)
 }
 
 /// The slow target is asked, then the second one; whoever loses is cancelled.

@@ -12,6 +12,7 @@ pub(super) const CASES: &[Case] = &[
     case!(a_task_is_followed_to_its_end),
     case!(a_cancelled_task_asks_no_more),
     case!(a_good_one_beside_a_poisoned_one),
+    case!(a_task_waits_for_its_place),
     case!(killed_at_every_step).exclusive(),
 ];
 
@@ -102,6 +103,29 @@ async fn a_cancelled_task_asks_no_more(ctx: &Ctx) -> Result<(), String> {
     same("last event", events.last().map(|event| event.name.as_str()), Some("error"))?;
     let expected = vec![(0, 1, "complete".to_owned()), (1, 1, "complete".to_owned())];
     same("receipts", receipts(ctx, &id).await?, expected)
+}
+
+/// Waiting is no failure: however often the step is put off, it is done when the tenant has a place again.
+async fn a_task_waits_for_its_place(ctx: &Ctx) -> Result<(), String> {
+    let key = &ctx.keys.single;
+    let slow = ctx.post("/v1/chat/completions", &ctx.body("ok-slow:100:70", true)).key(key);
+    let mut slow = slow.send().await?;
+    slow.tokens(1).await?;
+    let task = ctx.part("task");
+    let request = ctx.post("/api/v1/tasks", &json!({"query": QUESTION, "mode": "chat"})).key(key);
+    let json = request.header("x-opencode-targets", &task.model("ok")).send().await?.json().await?;
+    let path = format!("/api/v1/tasks/{}", json["task_id"].as_str().ok_or(json.to_string())?);
+    check(slow.chat().await?.done, || "the stream was disturbed".to_owned())?;
+    same("calls while the place was taken", task.stats().calls(), 0)?;
+    let start = Instant::now();
+    loop {
+        let json = ctx.get(&path).key(key).send().await?.json().await?;
+        if json["status"] == "complete" {
+            return same("calls", task.stats().calls(), 1);
+        }
+        check(start.elapsed() < LIMIT, || format!("it is not done: {json}"))?;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// The good one is done once. The poisoned one is tried again with delay, then dead, and says so.

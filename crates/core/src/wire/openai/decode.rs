@@ -1,7 +1,10 @@
 //! Frames and whole answers from upstream, read into neutral events.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::wire::Frame;
 use crate::wire::event::{Event, Finish, ToolDelta, Usage};
@@ -58,6 +61,9 @@ struct Delta {
     refusal: Option<String>,
     #[serde(default)]
     tool_calls: Option<Vec<ToolCall>>,
+    /// Audio, legacy function calls, whatever comes next.
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -108,12 +114,12 @@ enum Reported {
     Full {
         message: String,
         #[serde(default)]
-        code: Option<serde_json::Value>,
+        code: Option<Value>,
         #[serde(default, rename = "type")]
         kind: Option<String>,
     },
     Text(String),
-    Other(serde_json::Value),
+    Other(Value),
 }
 
 impl Decoder {
@@ -126,10 +132,40 @@ impl Decoder {
             Ok(Some(data)) if data.trim().is_empty() => Vec::new(),
             Ok(Some(data)) => match serde_json::from_str::<Chunk>(&data) {
                 Ok(chunk) => self.events(chunk),
-                Err(_) => vec![Event::Unreadable],
+                Err(_) => self.leniently(&data),
             },
         };
         Frame { bytes, events }
+    }
+
+    /// JSON whose types are not those of the description is still the caller's to read: it is content, and only what
+    /// decides how the answer ends is looked for.
+    fn leniently(&mut self, data: &str) -> Vec<Event> {
+        let Ok(Value::Object(chunk)) = serde_json::from_str(data) else { return vec![Event::Unreadable] };
+        if let Some(error) = chunk.get("error").filter(|error| !error.is_null()) {
+            return vec![Reported::Other(error.clone()).event()];
+        }
+        let mut events = Vec::new();
+        let choices = chunk.get("choices").and_then(Value::as_array);
+        for choice in choices.into_iter().flatten() {
+            events.push(Event::Other(choice.to_string().len()));
+            let index =
+                choice.get("index").and_then(Value::as_u64).and_then(|index| u32::try_from(index).ok());
+            self.see(index.unwrap_or(0));
+            self.finish(index.unwrap_or(0), choice.get("finish_reason").and_then(Value::as_str), &mut events);
+        }
+        let count = |name: &str| chunk.get("usage").and_then(|usage| usage.get(name)).and_then(Value::as_f64);
+        if let (Some(input), Some(output)) = (count("prompt_tokens"), count("completion_tokens")) {
+            let usage = Usage { input: input as u64, output: output as u64, ..Usage::default() };
+            events.push(Event::Usage(usage));
+        }
+        events
+    }
+
+    fn see(&mut self, index: u32) {
+        if !self.choices.iter().any(|(other, _)| *other == index) && self.choices.len() < MAX_CHOICES {
+            self.choices.push((index, false));
+        }
     }
 
     fn events(&mut self, chunk: Chunk) -> Vec<Event> {
@@ -152,9 +188,7 @@ impl Decoder {
     }
 
     fn choice(&mut self, choice: Choice, events: &mut Vec<Event>) {
-        if !self.choices.iter().any(|(index, _)| *index == choice.index) && self.choices.len() < MAX_CHOICES {
-            self.choices.push((choice.index, false));
-        }
+        self.see(choice.index);
         let delta = choice.delta.or(choice.message).unwrap_or_default();
         let some = |text: Option<String>| text.filter(|text| !text.is_empty());
         events.extend(some(delta.reasoning_content.or(delta.reasoning)).map(Event::Thinking));
@@ -165,25 +199,38 @@ impl Decoder {
             let arguments = arguments.unwrap_or_default();
             events.push(Event::Tool(ToolDelta { index: call.index, id: call.id, name, arguments }));
         }
-        let Some(reason) = choice.finish_reason else { return };
+        let others = delta.others.iter().filter(|(name, value)| *name != "role" && !is_blank(value));
+        let others: usize = others.map(|(_, value)| value.to_string().len()).sum();
+        if others > 0 {
+            events.push(Event::Other(others));
+        }
+        self.finish(choice.index, choice.finish_reason.as_deref(), events);
+    }
+
+    /// Some servers send an empty reason with every chunk: that is none.
+    fn finish(&mut self, index: u32, reason: Option<&str>, events: &mut Vec<Event>) {
+        let Some(reason) = reason.filter(|reason| !reason.is_empty()) else { return };
         if reason == "error" {
             let message = "the provider ended its answer with an error".to_owned();
             events.push(Event::Failed { message, code: None });
             return;
         }
-        for (_, finished) in self.choices.iter_mut().filter(|(index, _)| *index == choice.index) {
+        for (_, finished) in self.choices.iter_mut().filter(|(other, _)| *other == index) {
             *finished = true;
         }
         // With several choices, the answer has ended when all of them have.
         if self.choices.iter().all(|(_, finished)| *finished) {
-            events.push(Event::Finish(finish(&reason)));
+            events.push(Event::Finish(finish(reason)));
         }
     }
 }
 
 /// Reads an answer that was not streamed. `Unreadable` alone, when it is none.
 pub fn decode_whole(body: &[u8]) -> Vec<Event> {
-    let Ok(answer) = serde_json::from_slice::<Chunk>(body) else { return vec![Event::Unreadable] };
+    let Ok(answer) = serde_json::from_slice::<Chunk>(body) else {
+        return std::str::from_utf8(body)
+            .map_or(vec![Event::Unreadable], |text| Decoder::default().leniently(text));
+    };
     if answer.error.is_none() && answer.choices.as_ref().is_none_or(Vec::is_empty) {
         return vec![Event::Unreadable];
     }
@@ -195,8 +242,8 @@ impl Reported {
         match self {
             Self::Full { message, code, kind } => {
                 let code = code.and_then(|code| match code {
-                    serde_json::Value::String(text) => Some(text),
-                    serde_json::Value::Number(number) => Some(number.to_string()),
+                    Value::String(text) => Some(text),
+                    Value::Number(number) => Some(number.to_string()),
                     _ => None,
                 });
                 Event::Failed { message, code: code.or(kind) }
@@ -222,6 +269,16 @@ impl Counts {
                 .and_then(|details| details.reasoning_tokens)
                 .unwrap_or(0),
         })
+    }
+}
+
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

@@ -32,9 +32,12 @@ impl Encoder {
             Event::Refusal(text) => (json!({"refusal": text}), None),
             Event::Tool(tool) => (json!({"tool_calls": [tool_delta(tool)]}), None),
             Event::Finish(finish) => (json!({}), Some(finish_reason(*finish))),
-            Event::Start { .. } | Event::Usage(_) | Event::Failed { .. } | Event::End | Event::Unreadable => {
-                return None;
-            }
+            Event::Start { .. }
+            | Event::Other(_)
+            | Event::Usage(_)
+            | Event::Failed { .. }
+            | Event::End
+            | Event::Unreadable => return None,
         };
         if let (false, Some(delta)) = (self.began, delta.as_object_mut()) {
             delta.insert("role".to_owned(), json!("assistant"));
