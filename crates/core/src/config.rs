@@ -44,11 +44,20 @@ pub struct Deadlines {
     pub idle_ms: u64,
     /// The whole answer, all attempts together.
     pub whole_ms: u64,
+    /// What comes on top before an answer's owner is taken for dead: a host gives a slow reader a minute, and settling
+    /// takes a while.
+    pub grace_ms: u64,
 }
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { connect_ms: 15_000, first_content_ms: 60_000, idle_ms: 30_000, whole_ms: 280_000 }
+        Self {
+            connect_ms: 15_000,
+            first_content_ms: 60_000,
+            idle_ms: 30_000,
+            whole_ms: 280_000,
+            grace_ms: 120_000,
+        }
     }
 }
 
@@ -156,10 +165,9 @@ impl Config {
         self.tenants.iter().find(|row| row.name == *tenant)
     }
 
-    /// The longest time an answer may take, with the minute that a host gives a slow reader and what settling needs:
-    /// no hold outlives it.
+    /// How long an answer may take in all: when its hold is this old its owner is dead.
     pub fn lease(&self) -> Duration {
-        Duration::from_millis(self.deadlines.whole_ms).saturating_add(Duration::from_secs(120))
+        Duration::from_millis(self.deadlines.whole_ms.saturating_add(self.deadlines.grace_ms))
     }
 
     fn check(&self) -> Result<(), String> {

@@ -59,7 +59,10 @@ pub async fn message<H: Host>(host: H, isolate: Arc<Isolate>, message: &Message,
 /// Sweeps expired holds and rolls up usage, for every tenant. Called once a minute or oftener.
 pub async fn tick<H: Host>(host: H, isolate: Arc<Isolate>) -> Ticked {
     let mut ticked = Ticked::default();
-    let horizon = isolate.config().lease().max(Duration::from_millis(isolate.config().runs.lease_ms));
+    let config = isolate.config();
+    let longest = config.lease().max(Duration::from_millis(config.runs.lease_ms));
+    // The sweep before has written the receipts of those that died; the grace is for clocks that differ.
+    let horizon = longest.saturating_add(Duration::from_millis(config.deadlines.grace_ms));
     for row in &isolate.config().tenants {
         let tenant = &row.name;
         match settle::sweep(&host, tenant, host.now()).await {
@@ -75,8 +78,7 @@ pub async fn tick<H: Host>(host: H, isolate: Arc<Isolate>) -> Ticked {
                 continue;
             }
         }
-        // Two minutes more than a hold lives: by then a sweep has written the receipts of those that died.
-        match roll_up(&host, tenant, host.now(), horizon.saturating_add(Duration::from_secs(120))).await {
+        match roll_up(&host, tenant, host.now(), horizon).await {
             Ok(rolled) => ticked.rolled = ticked.rolled.saturating_add(rolled),
             Err(error) => ticked.errors.push(format!("usage of {tenant}: {error}")),
         }

@@ -51,6 +51,7 @@ connect_ms = 1500
 first_content_ms = 1500
 idle_ms = 1500
 whole_ms = 15000
+grace_ms = 1000
 
 [cache]
 ttl_seconds = 60

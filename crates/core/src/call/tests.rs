@@ -11,7 +11,8 @@ const STOP: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reaso
 const ERROR: &str = "data: {\"error\":{\"message\":\"boom\"}}\n\n";
 
 /// Connect 100, first content 300, idle 200, whole 1000 ms.
-const BOUNDS: Deadlines = Deadlines { connect_ms: 100, first_content_ms: 300, idle_ms: 200, whole_ms: 1_000 };
+const BOUNDS: Deadlines =
+    Deadlines { connect_ms: 100, first_content_ms: 300, idle_ms: 200, whole_ms: 1_000, grace_ms: 0 };
 
 /// What happens to an attempt.
 enum Now {

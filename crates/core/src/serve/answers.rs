@@ -129,7 +129,7 @@ impl<S: Stream<Item = Said>> Answer<S> {
                         }
                     };
                     label(response.headers_mut(), began.as_ref(), self.cache, self.debug);
-                    response::set(response.headers_mut(), response::TRIED, &last.tried.join(", "));
+                    tried(response.headers_mut(), &last);
                     return Ok(response.map(Reply::Whole));
                 }
             }
@@ -153,7 +153,7 @@ impl<S: Stream<Item = Said>> Answer<S> {
             }
             _ => response::error(surface, &error, &self.trace),
         };
-        response::set(response.headers_mut(), response::TRIED, &last.tried.join(", "));
+        tried(response.headers_mut(), last);
         Some(response)
     }
 }
@@ -200,6 +200,12 @@ impl<H: Host, S: Stream<Item = Said>> Writing<H, S> {
                 voice.tail(&last, millis(self.clock.now(), self.answer.began))
             }
         }
+    }
+}
+
+fn tried(headers: &mut http::HeaderMap, last: &Final) {
+    if !last.tried.is_empty() {
+        response::set(headers, response::TRIED, &last.tried.join(", "));
     }
 }
 

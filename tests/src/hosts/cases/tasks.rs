@@ -13,6 +13,7 @@ pub(super) const CASES: &[Case] = &[
     case!(a_cancelled_task_asks_no_more),
     case!(a_good_one_beside_a_poisoned_one),
     case!(a_task_waits_for_its_place),
+    case!(a_run_larger_than_a_record),
     case!(killed_at_every_step).exclusive(),
 ];
 
@@ -105,6 +106,17 @@ async fn a_cancelled_task_asks_no_more(ctx: &Ctx) -> Result<(), String> {
     same("receipts", receipts(ctx, &id).await?, expected)
 }
 
+/// Four stages of 31 kB do not fit into a record of 100 kB: the run goes on from a blob.
+async fn a_run_larger_than_a_record(ctx: &Ctx) -> Result<(), String> {
+    let id = begin(ctx, "ok:4000").await?;
+    let task = over(ctx, &id).await?;
+    same("status", task["status"].as_str(), Some("complete"))?;
+    check(task["result"].as_str().is_some_and(|text| text.ends_with("tok3999")), || {
+        "another result".to_owned()
+    })?;
+    same("calls", ctx.stats().calls(), 5)
+}
+
 /// Waiting is no failure: however often the step is put off, it is done when the tenant has a place again.
 async fn a_task_waits_for_its_place(ctx: &Ctx) -> Result<(), String> {
     let key = &ctx.keys.single;
@@ -147,8 +159,12 @@ async fn a_good_one_beside_a_poisoned_one(ctx: &Ctx) -> Result<(), String> {
 }
 
 /// A process is killed while it asks; another finishes the run. No finished step is asked again, the one that was
-/// under way at most once more, the answer is the same, and the receipts say what happened.
+/// under way at most once more, the answer is the same, and the receipts say what happened. An answer that was being
+/// streamed breaks off visibly, and the sweep writes its receipt.
 async fn killed_at_every_step(ctx: &Ctx) -> Result<(), String> {
+    let mut dying = ctx.part("answer").stream("ok-slow:200:200").send().await?;
+    dying.tokens(1).await?;
+    let trace = dying.header("x-opencode-trace").ok_or("no trace")?.to_owned();
     let whole = ctx.part("whole");
     let id = begin(&whole, "stage").await?;
     let expected = over(ctx, &id).await?["result"].clone();
@@ -170,7 +186,40 @@ async fn killed_at_every_step(ctx: &Ctx) -> Result<(), String> {
         rows.sort();
         settled(ctx, &id, rows).await?;
     }
-    Ok(())
+    let broken = dying.text().await;
+    check(!broken.is_ok_and(|text| text.contains("[DONE]")), || {
+        "the broken stream looks complete".to_owned()
+    })?;
+    swept(ctx, &trace).await?;
+    // By now the first answers of the suite are old enough to be counted.
+    ctx.tick().await?;
+    let start = Instant::now();
+    loop {
+        let json = ctx.get("/api/v1/usage").key(&ctx.keys.acme).send().await?.json().await?;
+        if json["days"][0]["answers"].as_u64() > Some(0) && json["days"][0]["cost_micros"].as_u64() > Some(0)
+        {
+            return Ok(());
+        }
+        check(start.elapsed() < LIMIT, || format!("usage: {json}"))?;
+        ctx.tick().await?;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// An answer whose owner died has one receipt in the end, at the price that was held for it.
+async fn swept(ctx: &Ctx, trace: &str) -> Result<(), String> {
+    let start = Instant::now();
+    loop {
+        let all = ctx.receipts(&ctx.keys.acme).await?;
+        let mine: Vec<&Value> = all.iter().filter(|receipt| receipt["trace"] == trace).collect();
+        if let [receipt] = mine.as_slice() {
+            same("outcome", receipt["outcome"].as_str(), Some("lost"))?;
+            return check(receipt["cost_micros"].as_u64() > Some(4_096), || receipt.to_string());
+        }
+        check(mine.is_empty() && start.elapsed() < LIMIT, || format!("receipts: {mine:?}"))?;
+        ctx.tick().await?;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
 }
 
 /// A step that died gets its receipt from the next sweep, which may come after the run's end.
