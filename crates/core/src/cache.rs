@@ -87,3 +87,53 @@ pub fn replay(value: &Bytes, shape: Shape) -> Option<(String, Vec<Frame>)> {
     };
     Some((target, frames))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::Members;
+
+    #[test]
+    fn whatever_decides_an_answer_is_in_its_key() {
+        let target = |model: &str| Target {
+            provider: "p".to_owned(),
+            model: model.to_owned(),
+            base_url: "https://p.example/v1".to_owned(),
+            secret: None,
+            micros_in: 0.0,
+            micros_out: 0.0,
+        };
+        let of = |tenant: &str, body: &str, targets: &[Target], shape| {
+            let tenant = Tenant::try_from(tenant.to_owned()).unwrap();
+            key(&tenant, &Prompt::OpenAi(Members::parse(body.as_bytes()).unwrap()), targets, shape)
+                .to_string()
+        };
+        let (a, b) = ([target("a")], [target("b")]);
+        let body = r#"{"model":"x","messages":[]}"#;
+        let same = of("acme", body, &a, Shape::Whole);
+        assert!(same.starts_with("acme/"));
+        assert_eq!(of("acme", r#"{"model":"y","stream":false,"messages":[]}"#, &a, Shape::Whole), same);
+        let others = [
+            of("globex", body, &a, Shape::Whole),
+            of("acme", body, &b, Shape::Whole),
+            of("acme", body, &[], Shape::Whole),
+            of("acme", body, &a, Shape::Stream),
+            of("acme", r#"{"model":"x","messages":[],"temperature":0}"#, &a, Shape::Whole),
+            of("acme", r#"{"model":"x","messages":[],"user":"u"}"#, &a, Shape::Whole),
+        ];
+        for other in others {
+            assert_ne!(other, same);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_too_large_is_not_kept() {
+        let frame = |bytes: usize| Frame { bytes: Bytes::from(vec![b'x'; bytes]), events: Vec::new() };
+        let mut tee = Tee::default();
+        tee.add(&[frame(MAX_CACHED / 2)]);
+        tee.add(&[frame(MAX_CACHED / 2)]);
+        tee.add(&[frame(1)]);
+        assert_eq!(tee.value("p/a"), None);
+        assert_eq!(Tee::default().value("p/a"), None);
+    }
+}

@@ -76,3 +76,48 @@ pub fn verify(config: &Config, secret: Option<&str>, authorization: Option<&str>
         _ => refuse("this API key is not known here"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "a secret of at least thirty-two bytes";
+
+    #[test]
+    fn only_the_key_that_was_minted_is_known() {
+        let tenant = Tenant::try_from("acme".to_owned()).unwrap();
+        let text = mint(&tenant, "k1", 7);
+        let mut config = Config::parse("[[tenants]]\nname = \"acme\"").unwrap();
+        config.keys.push(KeyRow { id: "k1".to_owned(), tenant, hash: hash(SECRET, &text) });
+        let known = |secret: Option<&str>, header: &str| {
+            verify(&config, secret, Some(header)).map(|identity| identity.tenant.to_string()).ok()
+        };
+        assert_eq!(known(Some(SECRET), &format!("Bearer {text}")).as_deref(), Some("acme"));
+        assert!(verify(&config, Some(SECRET), None).is_err());
+        for header in [
+            text.clone(),
+            format!("Basic {text}"),
+            format!("Bearer {text}0"),
+            format!("Bearer {}", text.replace("acme", "globex")),
+            format!("Bearer {}", text.replace("k1", "k2")),
+            format!("Bearer {}", text.replace("ock_", "sk_")),
+            "Bearer ock_acme_k1_".to_owned(),
+            "Bearer ".to_owned(),
+        ] {
+            assert_eq!(known(Some(SECRET), &header), None, "{header}");
+        }
+        let good = format!("Bearer {text}");
+        assert_eq!(known(Some("another secret of thirty-two bytes!"), &good), None);
+        assert_eq!(known(Some(""), &good), None);
+        assert_eq!(known(None, &good), None);
+    }
+
+    #[test]
+    fn a_row_hashed_without_a_proper_secret_opens_nothing() {
+        let tenant = Tenant::try_from("acme".to_owned()).unwrap();
+        let text = mint(&tenant, "k1", 7);
+        let mut config = Config::default();
+        config.keys.push(KeyRow { id: "k1".to_owned(), tenant, hash: hash("", &text) });
+        assert!(verify(&config, None, Some(&format!("Bearer {text}"))).is_err());
+    }
+}

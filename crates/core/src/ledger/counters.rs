@@ -146,3 +146,75 @@ impl Took {
 pub fn signed(amount: u64) -> i64 {
     i64::try_from(amount).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(counter: &str, window: u64, amount: u64, limit: u64) -> Take {
+        Take { counter: counter.to_owned(), window, amount, limit }
+    }
+
+    fn hold(account: &mut Account, id: &str, takes: &[Take]) -> Outcome {
+        account.hold(id, Time(100), "", takes)
+    }
+
+    fn short(counter: &str, left: i64) -> Outcome {
+        Outcome::Short { counter: counter.to_owned(), left }
+    }
+
+    fn left(account: &Account, counter: &str) -> Option<i64> {
+        account.counters.get(counter).map(|counter| counter.left)
+    }
+
+    #[test]
+    fn all_amounts_are_taken_or_none() {
+        let mut account = Account::default();
+        let both = [take("a", 1, 6, 10), take("b", 1, 1, 1)];
+        assert_eq!(hold(&mut account, "1", &both), Outcome::Taken);
+        assert_eq!(hold(&mut account, "1", &both), Outcome::Already);
+        assert_eq!(hold(&mut account, "2", &both), short("a", 4));
+        assert_eq!(hold(&mut account, "2", &[take("a", 1, 4, 10), take("b", 1, 1, 1)]), short("b", 0));
+        assert_eq!((left(&account, "a"), left(&account, "b")), (Some(4), Some(0)));
+        assert_eq!(hold(&mut account, "3", &[take("a", 1, 0, 10)]), Outcome::Taken);
+    }
+
+    #[test]
+    fn a_close_gives_back_what_was_not_spent_and_charges_what_was_over() {
+        let mut account = Account::default();
+        hold(&mut account, "1", &[take("a", 1, 6, 10), take("place", 0, 1, 1)]);
+        assert!(account.close("1", &[("a".to_owned(), 2)]));
+        assert_eq!((left(&account, "a"), left(&account, "place")), (Some(8), Some(1)));
+        assert!(!account.close("1", &[]), "only once");
+        hold(&mut account, "2", &[take("a", 1, 8, 10)]);
+        assert!(account.close("2", &[("a".to_owned(), 11)]));
+        assert_eq!(left(&account, "a"), Some(-3));
+        assert_eq!(hold(&mut account, "3", &[take("a", 1, 1, 10)]), short("a", -3));
+    }
+
+    #[test]
+    fn a_new_window_begins_at_its_limit_and_an_old_hold_gives_nothing_back_to_it() {
+        let mut account = Account::default();
+        hold(&mut account, "old", &[take("a", 1, 10, 10)]);
+        assert_eq!(hold(&mut account, "new", &[take("a", 2, 5, 20)]), Outcome::Taken);
+        assert!(account.close("old", &[]));
+        assert_eq!(left(&account, "a"), Some(15));
+        assert_eq!(hold(&mut account, "slow clock", &[take("a", 1, 15, 10)]), Outcome::Taken);
+        assert_eq!(left(&account, "a"), Some(0));
+    }
+
+    #[test]
+    fn what_is_open_is_bounded_and_known() {
+        let mut account = Account::default();
+        assert!(account.is_fresh() && account.due().is_none());
+        for id in 0..MAX_OPEN {
+            assert_eq!(hold(&mut account, &id.to_string(), &[take("a", 1, 1, 5_000)]), Outcome::Taken);
+        }
+        assert_eq!(hold(&mut account, "more", &[take("a", 1, 1, 5_000)]), short("holds", 0));
+        assert_eq!(account.due(), Some(Time(100)));
+        for id in 0..MAX_OPEN {
+            account.close(&id.to_string(), &[]);
+        }
+        assert!(account.is_fresh());
+    }
+}

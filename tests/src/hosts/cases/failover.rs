@@ -71,6 +71,7 @@ async fn hedge(ctx: &Ctx) -> Result<(), String> {
     let stats = ctx.quiet().await?;
     same("calls", stats.calls(), 2)?;
     same("cancelled", stats.cancelled(), 1)?;
+    check(stats.waiting_max <= 2, || format!("{} waited for their heads at once", stats.waiting_max))?;
     same("completed", stats.completed(), 1)?;
     same("outcome", ctx.receipt().await?["outcome"].as_str(), Some("complete"))
 }
