@@ -23,6 +23,10 @@ pub fn run(options: Serve) -> Result<(), String> {
     let data = Data::open(&options.data)?;
     let secret = setup::secret(&data)?;
     let development = setup::development_key(&mut config, &data, &secret)?;
+    // A core dump would hold every secret.
+    if let Err(error) = rlimit::setrlimit(rlimit::Resource::CORE, 0, 0) {
+        tracing::warn!(%error, "core dumps cannot be switched off");
+    }
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::debug!(%error, "the number of open files stays as it is");
     }

@@ -79,7 +79,7 @@ async fn over_without_client(ctx: &Ctx) -> Result<(), String> {
 async fn at_any_point(ctx: &Ctx) -> Result<(), String> {
     let parts = (0..12).map(|at| async move {
         let ctx = ctx.part(&at.to_string());
-        let mut response = ctx.stream("ok-slow:50:12").send().await?;
+        let mut response = ctx.stream("ok-slow:100:30").send().await?;
         response.tokens(at / 2).await?;
         if at % 2 == 0 {
             response.fin().await

@@ -127,8 +127,9 @@ async fn a_task_waits_for_its_place(ctx: &Ctx) -> Result<(), String> {
     let request = ctx.post("/api/v1/tasks", &json!({"query": QUESTION, "mode": "chat"})).key(key);
     let json = request.header("x-opencode-targets", &task.model("ok")).send().await?.json().await?;
     let path = format!("/api/v1/tasks/{}", json["task_id"].as_str().ok_or(json.to_string())?);
+    slow.tokens(60).await?;
+    same("calls while the place is taken", task.stats().calls(), 0)?;
     check(slow.chat().await?.done, || "the stream was disturbed".to_owned())?;
-    same("calls while the place was taken", task.stats().calls(), 0)?;
     let start = Instant::now();
     loop {
         let json = ctx.get(&path).key(key).send().await?.json().await?;

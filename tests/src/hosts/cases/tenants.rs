@@ -93,7 +93,7 @@ async fn nothing_is_shared(ctx: &Ctx) -> Result<(), String> {
 /// Three answers a minute, one at once. A minute may turn meanwhile, so up to six may pass, never seven.
 async fn rates_and_concurrency(ctx: &Ctx) -> Result<(), String> {
     let ask = |fault: &str| ctx.post("/v1/chat/completions", &ctx.body(fault, true)).key(&ctx.keys.tight);
-    let mut slow = ask("ok-slow:100:20").send().await?;
+    let mut slow = ask("ok-slow:100:50").send().await?;
     same("slow", slow.status, 200)?;
     slow.tokens(1).await?;
     let mut second = ask("ok").send().await?;
@@ -116,35 +116,29 @@ async fn rates_and_concurrency(ctx: &Ctx) -> Result<(), String> {
     Err(format!("{passed} passed"))
 }
 
-/// A cent a day, and an answer is held at most at 0.84 cents: of ten at once only one gets through, and what it did
-/// not use is there for the next.
+/// A cent a day, and an answer is held at 0.84 cents at most: while one is under way nobody else gets through, and
+/// what it did not use is there for the next.
 async fn a_budget_cannot_be_overspent(ctx: &Ctx) -> Result<(), String> {
-    let ask = || {
-        let mut body = ctx.body("ok-slow:100:10", true);
+    let ask = |fault: &str| {
+        let mut body = ctx.body(fault, true);
         body["max_tokens"] = json!(4_000);
         ctx.post("/v1/chat/completions", &body).key(&ctx.keys.poor).header("cache-control", "no-cache")
     };
-    let sent = futures::future::join_all((0..10).map(|_| async move {
-        let mut response = ask().send().await?;
-        let status = response.status;
-        response.text().await?;
-        Ok::<_, String>(status)
-    }));
-    let statuses = sent.await.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let passed = statuses.iter().filter(|status| **status == 200).count();
-    let refused = statuses.iter().filter(|status| **status == 429).count();
-    // Where requests wait for a free process, a later one may begin when an earlier one has ended.
-    let most = if ctx.kind().notices_leaving() && ctx.kind() != crate::hosts::platform::Kind::LambdaEmulator {
-        1
-    } else {
-        4
-    };
-    check((1..=most).contains(&passed) && passed + refused == 10, || format!("{statuses:?}"))?;
-    ctx.quiet().await?;
-    let mut response = ask().send().await?;
-    same("afterwards", response.status, 200)?;
-    response.text().await?;
-    let receipts = ctx.receipts_of(&ctx.keys.poor, &ctx.tag, |list| list.len() > passed).await?;
+    let mut first = ask("ok-slow:100:70").send().await?;
+    first.tokens(1).await?;
+    let others = futures::future::join_all((0..9).map(|_| async move { Ok(ask("ok").send().await?.status) }));
+    let statuses = others.await.into_iter().collect::<Result<Vec<_>, String>>()?;
+    same("while one is under way", statuses, vec![429; 9])?;
+    check(first.chat().await?.done, || "the first was disturbed".to_owned())?;
+    let mut next = ask("ok").send().await?;
+    same("afterwards", next.status, 200)?;
+    next.text().await?;
+    let receipts = ctx.receipts_of(&ctx.keys.poor, &ctx.tag, |list| list.len() >= 2).await?;
     let spent: u64 = receipts.iter().filter_map(|receipt| receipt["cost_micros"].as_u64()).sum();
-    check(spent > 0 && spent <= 10_000, || format!("spent {spent}"))
+    check(receipts.len() == 2 && spent > 0 && spent <= 10_000, || format!("spent {spent}: {receipts:?}"))?;
+    let mut body = ctx.body("ok", false);
+    body["max_tokens"] = json!(6_000);
+    let never = ctx.post("/v1/chat/completions", &body).key(&ctx.keys.poor).send().await?;
+    same("what a day cannot pay", never.status, 429)?;
+    check(never.header("retry-after").is_none(), || "waiting cannot help".to_owned())
 }
