@@ -45,7 +45,7 @@ pub struct Deadlines {
     /// The whole answer, all attempts together.
     pub whole_ms: u64,
     /// What comes on top before an answer's owner is taken for dead: a host gives a slow reader a minute, and settling
-    /// takes a while.
+    /// takes a while. Usage is rolled up this much later still, for clocks that differ.
     pub grace_ms: u64,
 }
 
@@ -98,8 +98,8 @@ impl Default for QueueRules {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunRules {
-    /// How long a worker may be silent on a step before another takes it. A step's asks end after nine tenths of it,
-    /// so that a step that is merely slow is not asked twice.
+    /// How long a worker may take for a step before another takes it. A step's asks end after nine tenths of it, so
+    /// that a step that is merely slow is not asked twice.
     pub lease_ms: u64,
     /// How long a run can be read, from its beginning.
     pub keep_seconds: u64,
@@ -203,9 +203,69 @@ impl Config {
         if [limits.connect_ms, limits.first_content_ms, limits.idle_ms, limits.whole_ms].contains(&0) {
             return Err("deadlines: every bound must be at least 1 ms".to_owned());
         }
+        if self.runs.lease_ms < 1_000 || self.runs.keep_seconds == 0 {
+            return Err("runs: lease_ms must be at least 1000 and keep_seconds at least 1".to_owned());
+        }
+        let mut names = std::collections::BTreeSet::new();
+        for row in &self.tenants {
+            if !names.insert(&row.name) {
+                return Err(format!("tenants: two rows are named {}", row.name));
+            }
+            if row.name == Tenant::system() {
+                return Err("tenants: `_` is the platform itself".to_owned());
+            }
+            // 0 means no limit: nothing else may come to mean it.
+            let budget = row.usd_per_day;
+            if !budget.is_finite() || budget < 0.0 || (budget > 0.0 && budget < 0.000_001) {
+                return Err(format!("tenants: usd_per_day of {} must be 0 or at least 0.000001", row.name));
+            }
+        }
+        let mut keys = std::collections::BTreeSet::new();
+        if let Some(key) = self.keys.iter().find(|key| !keys.insert((&key.tenant, &key.id))) {
+            return Err(format!("keys: tenant {} has two keys {:?}", key.tenant, key.id));
+        }
         if self.queue.max_attempts == 0 {
             return Err("queue: max_attempts must be at least 1".to_owned());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_its_place() {
+        let target = "[[targets]]\nname = \"a\"\nbase_url = \"https://a.example/v1\"\nmodel = \"m\"\n";
+        let tenant = "[[tenants]]\nname = \"t\"\n";
+        let key = "[[keys]]\nid = \"k\"\ntenant = \"t\"\nhash = \"h\"\n";
+        assert!(Config::parse(&format!("{target}{tenant}{key}")).is_ok());
+        assert!(Config::parse("").is_ok());
+        let cases = [
+            ("colour = 1".to_owned(), "colour"),
+            ("[deadlines]\nidle = 1".to_owned(), "idle"),
+            ("[deadlines]\nidle_ms = 0".to_owned(), "deadlines"),
+            ("[queue]\nmax_attempts = 0".to_owned(), "max_attempts"),
+            ("[runs]\nlease_ms = 10".to_owned(), "lease_ms"),
+            (format!("{target}{target}"), "two rows"),
+            (target.replace("\"a\"", "\"a/b\""), "slash"),
+            (target.replace("\"a\"", "\"opencode\""), "opencode"),
+            (target.replace("https", "ftp"), "base_url"),
+            (target.replace("/v1", "/v1/"), "base_url"),
+            (format!("{target}usd_per_mtok_in = -1.0"), "prices"),
+            (format!("{tenant}{tenant}"), "two rows"),
+            (format!("{tenant}usd_per_day = -1.0"), "usd_per_day"),
+            (format!("{tenant}usd_per_day = nan"), "usd_per_day"),
+            (format!("{tenant}usd_per_day = 0.0000001"), "usd_per_day"),
+            (tenant.replace("\"t\"", "\"T_\""), "tenant"),
+            (tenant.replace("\"t\"", "\"_\""), "platform itself"),
+            (key.to_owned(), "no row"),
+            (format!("{tenant}{key}{key}"), "two keys"),
+        ];
+        for (text, says) in cases {
+            let error = Config::parse(&text).unwrap_err();
+            assert!(error.contains(says), "{text}\n{error}");
+        }
     }
 }

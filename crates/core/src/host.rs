@@ -365,3 +365,16 @@ pub trait Queue {
     /// Whether the queue can be reached, with how many messages wait where the platform says so.
     async fn waiting(&self) -> Result<Option<u64>, StoreError>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_begins_with_its_tenant_and_is_bounded() {
+        let tenant = Tenant::try_from("acme".to_owned()).unwrap();
+        assert_eq!(Key::new(&tenant, "run/1").to_string(), "acme/run/1");
+        let long = Key::new(&tenant, "é".repeat(MAX_KEY_NAME)).to_string();
+        assert!(long.starts_with("acme/") && long.len() <= MAX_KEY_NAME + 5);
+    }
+}

@@ -9,6 +9,9 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::unreachable,
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::arithmetic_side_effects

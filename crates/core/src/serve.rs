@@ -99,9 +99,7 @@ async fn dispatch<H: Host>(
         (handler @ (Handler::Completions | Handler::Chat | Handler::ChatStream), Some(identity)) => {
             Ok(left(answers::answer(host, isolate, identity, asking, handler).await?))
         }
-        (Handler::TaskEvents, Some(identity)) => {
-            Ok(right(tasks::events(host, isolate, identity, &asking, id).await?))
-        }
+        (Handler::TaskEvents, Some(identity)) => Ok(right(tasks::events(host, identity, &asking, id).await?)),
         (Handler::TaskCreate, Some(identity)) => {
             whole(tasks::create(&host, &isolate, &identity, &asking).await?)
         }

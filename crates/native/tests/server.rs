@@ -54,12 +54,17 @@ async fn exchange(address: SocketAddr, parts: &[&[u8]]) -> String {
 async fn a_body_over_the_bound_is_refused_and_its_sender_sees_it() {
     let running = start().await;
     let body = vec![b'x'; MAX_BODY + 1];
-    let announced = format!("POST /v1/x HTTP/1.1\r\nhost: h\r\ncontent-length: {}\r\n\r\n", body.len());
+    let announced = format!("GET / HTTP/1.1\r\nhost: h\r\ncontent-length: {}\r\n\r\n", body.len());
     let answer = exchange(running.address, &[announced.as_bytes(), &body]).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
 
+    // A stranger's body is not even read.
+    let stranger = announced.replace("GET / ", "POST /v1/chat/completions ");
+    let answer = exchange(running.address, &[stranger.as_bytes(), &body]).await;
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+
     let chunked =
-        format!("POST /v1/x HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n", body.len());
+        format!("GET / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n", body.len());
     let answer = exchange(running.address, &[chunked.as_bytes(), &body, b"\r\n0\r\n\r\n"]).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
 }

@@ -6,7 +6,7 @@ use opencode_core::identity::key::{MIN_SECRET, SECRET_NAME, hash, mint};
 use crate::{data, say};
 
 /// Makes an API key and prints it with its configuration row. Nothing is stored.
-pub fn hash_key(tenant: &str, id: &str) -> Result<(), String> {
+pub fn mint_key(tenant: &str, id: &str) -> Result<(), String> {
     let secret = std::env::var(SECRET_NAME).unwrap_or_default();
     if secret.len() < MIN_SECRET {
         return Err(format!(

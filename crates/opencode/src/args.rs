@@ -11,7 +11,7 @@ pub const USAGE: &str = "\
 OpenCode Platform, a self-hosted AI gateway
 
 Usage: opencode [serve] [OPTIONS]
-       opencode admin hash-key --tenant TENANT --id ID
+       opencode admin mint-key --tenant TENANT --id ID
 
 serve starts the platform on this machine:
   --listen ADDRESS   where requests come in         [127.0.0.1:8787]
@@ -24,7 +24,7 @@ ANTHROPIC_API_KEY, GEMINI_API_KEY, OLLAMA_HOST. Without keys in it, it makes one
 OPENCODE_SECRET is what keys are hashed with; without it one is made and kept in the data folder.
 RUST_LOG sets what is logged (to stderr; as JSON where that is no terminal).
 
-admin hash-key makes an API key and prints it with the row that lets it in. It needs OPENCODE_SECRET.
+admin mint-key makes an API key and prints it with the row that lets it in. It needs OPENCODE_SECRET.
 ";
 
 /// What was asked for.
@@ -33,7 +33,7 @@ pub enum Command {
     /// Start the platform.
     Serve(Serve),
     /// Make an API key.
-    HashKey {
+    MintKey {
         /// Whose.
         tenant: String,
         /// Its id.
@@ -93,11 +93,11 @@ fn read(mut parser: Parser) -> Result<Command, lexopt::Error> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match (words.as_slice(), tenant, id) {
         ([] | ["serve"], None, None) => Ok(Command::Serve(serve)),
-        (["admin", "hash-key"], Some(tenant), Some(id)) if serve == Serve::default() => {
-            Ok(Command::HashKey { tenant, id })
+        (["admin", "mint-key"], Some(tenant), Some(id)) if serve == Serve::default() => {
+            Ok(Command::MintKey { tenant, id })
         }
-        (["admin", "hash-key"], _, _) => {
-            Err("admin hash-key takes --tenant and --id, both and nothing else".into())
+        (["admin", "mint-key"], _, _) => {
+            Err("admin mint-key takes --tenant and --id, both and nothing else".into())
         }
         ([] | ["serve"], _, _) => Err("serve takes no --tenant and no --id".into()),
         (words, _, _) => Err(format!("there is no command {:?}", words.join(" ")).into()),
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn what_is_unknown_is_refused_in_one_line() {
         for line in
-            ["sing", "--loud", "--listen nowhere", "--tick-ms -1", "admin hash-key --id x", "serve --id x"]
+            ["sing", "--loud", "--listen nowhere", "--tick-ms -1", "admin mint-key --id x", "serve --id x"]
         {
             let why = parsed(line).expect_err(line);
             assert!(!why.is_empty() && !why.contains('\n'), "{why}");

@@ -17,7 +17,7 @@ const CANNOT_START: u8 = 2;
 fn main() -> ExitCode {
     let done = match args::parse(lexopt::Parser::from_env()) {
         Ok(Command::Serve(options)) => serve::run(options),
-        Ok(Command::HashKey { tenant, id }) => admin::hash_key(&tenant, &id),
+        Ok(Command::MintKey { tenant, id }) => admin::mint_key(&tenant, &id),
         Ok(Command::Help) => {
             say(args::USAGE);
             Ok(())

@@ -7,9 +7,12 @@ mod latency;
 use std::time::Duration;
 
 use crate::artefacts::{self, LAMBDA_TOOLS, WORKER_TOOLS};
-use crate::failure::Result;
+use crate::failure::{Result, failed};
 use crate::size;
 use crate::tools::set_up;
+
+/// The most that the median start of the Lambda binary may take.
+const INIT_BOUND: Duration = Duration::from_millis(60);
 
 /// Builds the release artefacts, measures them and prints a table in Markdown.
 pub fn run() -> Result<()> {
@@ -44,6 +47,9 @@ pub fn run() -> Result<()> {
         size::LAMBDA_BOUND / 1000
     );
     println!("{}", latency.row());
+    if start.median() > INIT_BOUND {
+        return failed(format!("the Lambda binary may take {} to its first `/next`", ms(INIT_BOUND)));
+    }
     Ok(())
 }
 

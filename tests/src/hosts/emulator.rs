@@ -48,6 +48,11 @@ impl Emulator {
         self.up()
     }
 
+    /// How many messages lie in the dead-letter queue.
+    pub async fn dead(&self) -> Result<u64, String> {
+        self.back.stores.dead.count().await
+    }
+
     /// One more tick of the schedule, besides the one each second.
     pub async fn tick(&self) -> Result<(), String> {
         work::tick(&self.back.work).await

@@ -158,6 +158,15 @@ impl Platform {
         }
     }
 
+    /// How many messages lie in the platform's own dead letters, where a test can look at them: on SQS.
+    pub async fn dead(&self) -> Result<Option<u64>, String> {
+        match &*self.machine.lock().await {
+            Machine::Emulator(emulator) => emulator.dead().await.map(Some),
+            Machine::Frozen(frozen) => frozen.dead().await.map(Some),
+            Machine::Native(_) | Machine::Workerd(_) | Machine::Wrangler(_) => Ok(None),
+        }
+    }
+
     /// Makes a schedule's tick happen where the host does not tick by itself.
     pub async fn tick(&self) -> Result<(), String> {
         match &*self.machine.lock().await {

@@ -81,11 +81,6 @@ impl Pool {
         self.slots.iter().for_each(|slot| slot.kill());
     }
 
-    /// Kills the processes that are in the middle of an invocation; says how many.
-    pub fn kill_busy(&self) -> usize {
-        self.slots.iter().filter(|slot| slot.kill_busy()).count()
-    }
-
     /// Ends every process for good.
     pub fn stop(&self) {
         self.slots.iter().for_each(|slot| slot.stop());

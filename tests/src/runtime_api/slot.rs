@@ -131,14 +131,6 @@ impl Slot {
         self.signal(Signal::KILL);
     }
 
-    pub(super) fn kill_busy(&self) -> bool {
-        let busy = self.state.lock().unwrap().running.is_some();
-        if busy {
-            self.kill();
-        }
-        busy
-    }
-
     pub(super) fn stop(&self) {
         self.state.lock().unwrap().stopped = true;
         self.kill();

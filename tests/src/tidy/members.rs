@@ -20,7 +20,7 @@ const MAY_SEE: [(&str, &[&str]); 10] = [
     ("tests", &["core", "net", "native", "lambda", "sandbox", "model", "opencode"]),
 ];
 
-/// The direction of DESIGN.md.
+/// The direction of dependencies.
 pub fn point_one_way(repository: &Repository) -> Findings {
     each(repository, wrong_ways)
 }

@@ -43,7 +43,7 @@ pub fn speak_mechanism(repository: &Repository) -> Findings {
     domain_words(&repository.text(FILE))
 }
 
-/// Invariant 3's last sentence.
+/// Invariant 2: a port never takes a future.
 pub fn take_no_future(repository: &Repository) -> Findings {
     polled(&repository.text(FILE))
 }

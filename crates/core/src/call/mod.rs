@@ -163,11 +163,6 @@ impl Call {
         self.attempts.iter().map(|attempt| attempt.report.clone()).collect()
     }
 
-    /// Whether content has been handed on.
-    pub fn is_committed(&self) -> bool {
-        self.committed.is_some()
-    }
-
     fn react(&mut self, attempt: usize, said: Said, now: Time) {
         match said {
             Said::Nothing => {}

@@ -56,7 +56,7 @@ pub fn record(tenant: &Tenant) -> Key {
 }
 
 /// Whether a receipt of this id is old enough to be counted: none with a smaller id can still be appended, since
-/// ids begin with the time of their hold and no hold outlives `horizon`.
+/// ids begin with the time of their request or step, and no answer outlives `horizon`.
 pub fn is_settled(id: &str, now: Time, horizon: std::time::Duration) -> bool {
     crate::trace::time_of(id).is_some_and(|time| time.plus(horizon) < now)
 }

@@ -127,3 +127,49 @@ fn one(config: &Config, name: &str) -> Result<Target, Error> {
     }
     Ok(Target::of(row, model))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_targets_in_order() {
+        let config = Config::parse(
+            r#"
+            [[targets]]
+            name = "a"
+            base_url = "https://a.example/v1"
+            model = "m"
+            [[targets]]
+            name = "b"
+            base_url = "https://b.example/v1"
+            model = "org/n"
+            models = ["*"]
+            "#,
+        )
+        .unwrap();
+        let planned = |model: Option<&str>, header: Option<&str>| {
+            let (wanted, targets) = plan(&config, model, header).map_err(|error| error.status())?;
+            let names: Vec<String> = targets.iter().map(Target::name).collect();
+            Ok((wanted == Wanted::Thinking, names.join(" ")))
+        };
+        let answer = |names: &str| Ok((false, names.to_owned()));
+        assert_eq!(planned(None, None), answer("a/m b/org/n"));
+        assert_eq!(planned(Some("auto"), None), answer("a/m b/org/n"));
+        assert_eq!(planned(Some("opencode/thinking"), None), Ok((true, "a/m b/org/n".to_owned())));
+        assert_eq!(planned(Some("opencode/thinking"), Some("b/x")), Ok((true, "b/x".to_owned())));
+        assert_eq!(planned(Some("m"), None), answer("a/m"));
+        assert_eq!(planned(Some("org/n"), None), answer("b/org/n"));
+        assert_eq!(planned(Some("b/x/y"), None), answer("b/x/y"));
+        assert_eq!(planned(Some("a/m"), Some(" b/x ,, a/m")), answer("b/x a/m"));
+        assert_eq!(planned(Some("a/other"), None), Err(404));
+        assert_eq!(planned(Some("other"), None), Err(404));
+        assert_eq!(planned(Some("c/m"), None), Err(404));
+        assert_eq!(planned(Some("b/"), None), Err(404));
+        assert_eq!(planned(Some(&"b".repeat(MAX_NAME + 1)), None), Err(400));
+        assert_eq!(planned(None, Some(",")), Err(400));
+        assert_eq!(planned(None, Some(&["a/m"; MAX_TARGETS + 1].join(","))), Err(400));
+        let none = Config::default();
+        assert_eq!(plan(&none, None, None).unwrap_err().status(), 503);
+    }
+}

@@ -1,6 +1,5 @@
 //! Detached runs: begin, look, follow, end.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -105,7 +104,6 @@ pub async fn cancel<H: Host>(
 /// `GET /api/v1/tasks/{id}/events`: a `progress` a step, then `result` and `end`, or `error` and nothing after it.
 pub async fn events<H: Host>(
     host: H,
-    _isolate: Arc<Isolate>,
     identity: Identity,
     asking: &Asking,
     id: &str,

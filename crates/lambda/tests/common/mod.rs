@@ -18,6 +18,10 @@ static TABLES: AtomicU32 = AtomicU32::new(0);
 /// without `OPENCODE_TEST_DYNAMODB`.
 pub async fn aws() -> Option<Arc<Aws>> {
     let Ok(endpoint) = std::env::var("OPENCODE_TEST_DYNAMODB") else {
+        assert!(
+            std::env::var_os("OPENCODE_TEST_REQUIRED").is_none(),
+            "the stores are required and OPENCODE_TEST_DYNAMODB is not set"
+        );
         println!("skipped: OPENCODE_TEST_DYNAMODB (the endpoint of a DynamoDB Local) is not set");
         return None;
     };

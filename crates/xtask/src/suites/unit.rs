@@ -11,7 +11,7 @@ use crate::process;
 pub fn run(stage: &Stage, filter: Option<&str>) -> Result<()> {
     let stores = Stores::start(stage)?;
     let mut cargo = process::cargo();
-    cargo.envs(stores.environment.iter().cloned());
+    cargo.envs(stores.environment.iter().cloned()).env("OPENCODE_TEST_REQUIRED", "1");
     cargo.args(["test", "--workspace", "--tests", "--no-fail-fast"]);
     if let Some(filter) = filter {
         cargo.args(["--", filter]);

@@ -3,7 +3,7 @@
 use super::{Case, case};
 use crate::hosts::ctx::{Ctx, check, same};
 
-pub(super) const CASES: &[Case] = &[case!(restart).exclusive(), case!(ticks)];
+pub(super) const CASES: &[Case] = &[case!(restart).exclusive()];
 
 /// What was settled outlives the process; fresh ones answer at the same address.
 async fn restart(ctx: &Ctx) -> Result<(), String> {
@@ -16,9 +16,4 @@ async fn restart(ctx: &Ctx) -> Result<(), String> {
     let chat = after.stream("ok").send().await?.chat().await?;
     check(chat.complete(), || format!("{chat:?}"))?;
     same("outcome", after.receipt().await?["outcome"].as_str(), Some("complete"))
-}
-
-/// The schedule's event is taken.
-async fn ticks(ctx: &Ctx) -> Result<(), String> {
-    ctx.tick().await
 }

@@ -10,6 +10,7 @@ pub(super) const CASES: &[Case] = &[
     case!(error_first),
     case!(reset),
     case!(all_fail),
+    case!(who_answered),
     case!(hedge),
     case!(a_hedge_that_refuses_harms_nobody),
 ];
@@ -44,6 +45,19 @@ async fn over(ctx: &Ctx, fault: &str) -> Result<(), String> {
     let receipt = ctx.receipt().await?;
     same("outcome", receipt["outcome"].as_str(), Some("complete"))?;
     same("attempts", receipt["attempts"].as_array().map(Vec::len), Some(2))
+}
+
+/// `auto` means the configured targets in order; the response says who answered and what was tried.
+async fn who_answered(ctx: &Ctx) -> Result<(), String> {
+    let mut body = ctx.body("ok", false);
+    body["model"] = serde_json::json!("auto");
+    let response = ctx.post("/v1/chat/completions", &body).key(&ctx.keys.acme).send().await?;
+    same("target", response.header("x-opencode-target"), Some("wall/ok"))?;
+    same("tried", response.header("x-opencode-tried"), Some("wall/ok=answered"))?;
+    let request = ctx.ask("ok").header("x-opencode-targets", &ctx.targets(&["s500", "ok"]));
+    let response = request.send().await?;
+    let tried = format!("{}=failed, {}=answered", ctx.model("s500"), ctx.model("ok"));
+    same("tried", response.header("x-opencode-tried"), Some(tried.as_str()))
 }
 
 /// When every target fails there is a status, because nothing was sent yet.

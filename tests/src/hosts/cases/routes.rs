@@ -46,5 +46,7 @@ async fn models(ctx: &Ctx) -> Result<(), String> {
     let mut response = ctx.get("/v1/models").key(&ctx.keys.acme).send().await?;
     same("status", response.status, 200)?;
     let json = response.json().await?;
-    check(json["data"].as_array().is_some_and(|list| !list.is_empty()), || format!("no models: {json}"))
+    let names: Vec<&str> =
+        json["data"].as_array().into_iter().flatten().filter_map(|it| it["id"].as_str()).collect();
+    same("models", names, vec!["auto", "opencode/chat", "opencode/thinking", "wall/ok", "wall2/ok"])
 }

@@ -156,7 +156,15 @@ async fn a_good_one_beside_a_poisoned_one(ctx: &Ctx) -> Result<(), String> {
     let letters = response.json().await?["dead_letters"].as_array().cloned().unwrap_or_default();
     let mine: Vec<&Value> = letters.iter().filter(|letter| letter.to_string().contains(&bad_id)).collect();
     same("dead letters", mine.len(), 1)?;
-    same("attempts", mine[0]["attempts"].as_u64(), Some(4))
+    same("attempts", mine[0]["attempts"].as_u64(), Some(4))?;
+    let start = Instant::now();
+    while ctx.dead().await?.is_some_and(|dead| dead != 1) {
+        check(start.elapsed() < LIMIT, || {
+            "SQS has not moved the one message to its dead letters".to_owned()
+        })?;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Ok(())
 }
 
 /// A process is killed while it asks; another finishes the run. No finished step is asked again, the one that was

@@ -80,6 +80,9 @@ async fn nothing_is_shared(ctx: &Ctx) -> Result<(), String> {
     same("receipts", (mine.len(), theirs.len()), (1, 1))?;
     check(mine[0]["id"] != theirs[0]["id"], || format!("{mine:?}"))?;
 
+    let letters = ctx.get("/api/v1/dead-letters").key(&ctx.keys.globex).send().await?.json().await?;
+    same("dead letters of another tenant", letters["dead_letters"].as_array().map(Vec::len), Some(0))?;
+
     let task = json!({"query": "mine", "mode": "chat"});
     let request = ctx.post("/api/v1/tasks", &task).key(&ctx.keys.acme);
     let task = request.header("x-opencode-targets", &ctx.model("ok")).send().await?.json().await?;
