@@ -21,6 +21,12 @@ fn what_cannot_start_ends_with_2_and_one_line() {
     let folder = tempfile::tempdir().unwrap();
     refused(&opencode(folder.path()).output().unwrap(), "OPENAI_API_KEY");
     refused(&opencode(folder.path()).args(["--config", "absent.toml"]).output().unwrap(), "absent.toml");
+    // From here on there is a target.
+    let opencode = |folder| {
+        let mut command = opencode(folder);
+        command.env("OLLAMA_HOST", "127.0.0.1");
+        command
+    };
     refused(&opencode(folder.path()).args(["--data", "/dev/null/x"]).output().unwrap(), "--data");
     refused(&opencode(folder.path()).env("OPENCODE_SECRET", "short").output().unwrap(), "OPENCODE_SECRET");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
