@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use tokio::process::Command;
 
 use super::lambda::{Back, function};
@@ -11,7 +12,7 @@ use crate::runtime_api::{Function, work};
 use crate::tools;
 
 /// Processes that ask the emulator for events; each answers one request at a time.
-const PROCESSES: usize = 6;
+const PROCESSES: usize = 20;
 
 /// A running emulator with its processes.
 pub struct Emulator {
@@ -46,6 +47,11 @@ impl Emulator {
             process.kill().await;
         }
         self.up()
+    }
+
+    /// Hands the work function one batch, past the queue.
+    pub async fn batch(&self, messages: &[Value]) -> Result<Value, String> {
+        work::batch(&self.back.work, messages).await
     }
 
     /// How many messages lie in the dead-letter queue.

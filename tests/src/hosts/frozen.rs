@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::lambda::{Back, function};
 use super::setup::Setup;
 use crate::runtime_api::{Pool, front, work};
 
 /// Processes of the HTTP function.
-const SLOTS: usize = 6;
+const SLOTS: usize = 20;
 
 /// A running Function URL.
 pub struct Frozen {
@@ -33,6 +35,11 @@ impl Frozen {
         self.http.kill();
         self.back.work.kill();
         Ok(())
+    }
+
+    /// Hands the work function one batch, past the queue.
+    pub async fn batch(&self, messages: &[Value]) -> Result<Value, String> {
+        work::batch(&self.back.work, messages).await
     }
 
     /// How many messages lie in the dead-letter queue.

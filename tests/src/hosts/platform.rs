@@ -158,6 +158,15 @@ impl Platform {
         }
     }
 
+    /// Hands the work function one batch of SQS messages; `None` on hosts whose batches cannot be made by hand.
+    pub async fn batch(&self, messages: &[Value]) -> Result<Option<Value>, String> {
+        match &*self.machine.lock().await {
+            Machine::Emulator(emulator) => emulator.batch(messages).await.map(Some),
+            Machine::Frozen(frozen) => frozen.batch(messages).await.map(Some),
+            Machine::Native(_) | Machine::Workerd(_) | Machine::Wrangler(_) => Ok(None),
+        }
+    }
+
     /// How many messages lie in the platform's own dead letters, where a test can look at them: on SQS.
     pub async fn dead(&self) -> Result<Option<u64>, String> {
         match &*self.machine.lock().await {

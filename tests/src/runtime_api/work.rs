@@ -48,10 +48,15 @@ pub async fn tick(pool: &Pool) -> Result<(), String> {
     pool.invoke(TICK.as_bytes().to_vec()).await.whole().await.map(|_| ())
 }
 
+/// Invokes a batch once, past the queue; the answer says which messages failed.
+pub async fn batch(pool: &Pool, messages: &[Value]) -> Result<Value, String> {
+    let answer = pool.invoke(event::batch(messages).to_string().into_bytes()).await.whole().await?;
+    serde_json::from_slice(&answer).map_err(|error| error.to_string())
+}
+
 /// One batch: what the function did not name as failed is deleted.
 async fn deliver(pool: &Pool, sqs: &Sqs, messages: &[Value]) {
-    let event = event::batch(messages).to_string().into_bytes();
-    let answer = pool.invoke(event).await.whole().await;
+    let answer = batch(pool, messages).await;
     let text = |message: &Value, member: &str| message[member].as_str().unwrap_or_default().to_owned();
     let Ok(answer) = answer else {
         for message in messages {
@@ -59,7 +64,6 @@ async fn deliver(pool: &Pool, sqs: &Sqs, messages: &[Value]) {
         }
         return;
     };
-    let answer: Value = serde_json::from_slice(&answer).unwrap_or(Value::Null);
     let failures = answer["batchItemFailures"].as_array().cloned().unwrap_or_default();
     for message in messages {
         if !failures.iter().any(|failure| failure["itemIdentifier"] == message["MessageId"]) {

@@ -41,6 +41,8 @@ pub struct Stats {
     pub waiting: usize,
     /// The most that ever waited at once.
     pub waiting_max: usize,
+    /// The most calls that ever ran at once.
+    pub open_max: usize,
 }
 
 impl Stats {
@@ -94,6 +96,7 @@ impl Book {
         }
         let stats = self.tags.entry(tag.to_owned()).or_default();
         stats.list.push(call);
+        stats.open_max = stats.open_max.max(stats.open());
         stats.list.len() - 1
     }
 

@@ -157,6 +157,8 @@ async fn a_good_one_beside_a_poisoned_one(ctx: &Ctx) -> Result<(), String> {
     let mine: Vec<&Value> = letters.iter().filter(|letter| letter.to_string().contains(&bad_id)).collect();
     same("dead letters", mine.len(), 1)?;
     same("attempts", mine[0]["attempts"].as_u64(), Some(4))?;
+    one_batch(ctx, &good_id).await?;
+    same("good calls", good.stats().calls(), 5)?;
     let start = Instant::now();
     while ctx.dead().await?.is_some_and(|dead| dead != 1) {
         check(start.elapsed() < LIMIT, || {
@@ -165,6 +167,27 @@ async fn a_good_one_beside_a_poisoned_one(ctx: &Ctx) -> Result<(), String> {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     Ok(())
+}
+
+/// In one batch of SQS only the poisoned message is named as failed.
+async fn one_batch(ctx: &Ctx, done: &str) -> Result<(), String> {
+    let message = |id: &str, body: String| {
+        let attributes = json!({"ApproximateReceiveCount": "1"});
+        json!({"MessageId": id, "ReceiptHandle": id, "Body": body, "Attributes": attributes})
+    };
+    let wake = |topic: &str| {
+        json!({"topic": topic, "tenant": "acme", "body": json!({"run": done}).to_string()}).to_string()
+    };
+    let batch = [
+        message("good", wake("run.step")),
+        message("unknown", wake("no.such.topic")),
+        message("not ours", "{".to_owned()),
+    ];
+    let Some(answer) = ctx.batch(&batch).await? else { return Ok(()) };
+    let failed = answer["batchItemFailures"].as_array().cloned().unwrap_or_default();
+    let mut failed: Vec<&str> = failed.iter().filter_map(|it| it["itemIdentifier"].as_str()).collect();
+    failed.sort_unstable();
+    same("failed", failed, vec!["not ours", "unknown"])
 }
 
 /// A process is killed while it asks; another finishes the run. No finished step is asked again, the one that was
