@@ -12,8 +12,8 @@ struct Known {
     usd_per_mtok_out: f64,
 }
 
-/// In the order they are tried. Addresses are the providers' documented OpenAI-compatible ones; prices are list
-/// prices of November 2026 and only the default of a row.
+/// In the order they are tried. Addresses are the providers' documented OpenAI-compatible ones; models and
+/// prices are those that the price list of litellm 1.109.1 (November 2026) carries without an end date.
 const KNOWN: [Known; 3] = [
     Known {
         name: "openai",
@@ -27,7 +27,7 @@ const KNOWN: [Known; 3] = [
         name: "anthropic",
         secret: "ANTHROPIC_API_KEY",
         base_url: "https://api.anthropic.com/v1",
-        model: "claude-sonnet-4-5",
+        model: "claude-sonnet-4-6",
         usd_per_mtok_in: 3.0,
         usd_per_mtok_out: 15.0,
     },
@@ -35,9 +35,9 @@ const KNOWN: [Known; 3] = [
         name: "gemini",
         secret: "GEMINI_API_KEY",
         base_url: "https://generativelanguage.googleapis.com/v1beta/openai",
-        model: "gemini-2.0-flash",
-        usd_per_mtok_in: 0.1,
-        usd_per_mtok_out: 0.4,
+        model: "gemini-2.5-flash",
+        usd_per_mtok_in: 0.3,
+        usd_per_mtok_out: 2.5,
     },
 ];
 

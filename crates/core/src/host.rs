@@ -14,6 +14,7 @@ pub use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::Tenant;
+use crate::op::{Blob, Op, Played, Stored};
 
 /// The sum of all ports: what `serve` and `work` need.
 pub trait Host:
@@ -364,6 +365,50 @@ pub trait Queue {
     async fn enqueue(&self, message: &Message, delay: Duration) -> Result<(), StoreError>;
     /// Whether the queue can be reached, with how many messages wait where the platform says so.
     async fn waiting(&self) -> Result<Option<u64>, StoreError>;
+}
+
+/// Plays one operation on the store ports.
+pub async fn play<S>(store: &S, op: Op) -> Result<Played, StoreError>
+where
+    S: Cache + Records + Counters + Logs + Blobs,
+{
+    Ok(match op {
+        Op::Cached { key, now } => Played::Value(store.cached(&key, now).await.map(Blob)),
+        Op::Cache { key, value, expires } => {
+            store.cache(&key, value.0, expires).await;
+            Played::Done
+        }
+        Op::Read { key, now } => Played::Record(store.read(&key, now).await?.map(stored)),
+        Op::Swap { key, seen, value, expires, now } => {
+            match store.swap(&key, seen, value.0, expires, now).await? {
+                Swap::Done(version) => Played::Swapped(version),
+                Swap::Lost(there) => Played::Lost(there.map(stored)),
+            }
+        }
+        Op::Hold(hold) => Played::Held(store.hold(&hold).await?),
+        Op::Close { id, spent } => Played::Closed(store.close(&id, &spent).await?),
+        Op::Overdue { tenant, now, limit } => Played::Overdue(store.overdue(&tenant, now, limit).await?),
+        Op::Append { log, id, value } => {
+            Played::Appended { new: store.append(&log, &id, value.0).await? == Appended::New }
+        }
+        Op::Scan { log, after, limit } => {
+            let entries = store.scan(&log, &after, limit).await?;
+            Played::Entries(entries.into_iter().map(|entry| (entry.id, Blob(entry.value))).collect())
+        }
+        Op::Put { key, value, expires } => {
+            store.put(&key, value.0, expires).await?;
+            Played::Done
+        }
+        Op::Get { key, now } => Played::Value(store.get(&key, now).await?.map(Blob)),
+        Op::Remove { key } => {
+            store.remove(&key).await?;
+            Played::Done
+        }
+    })
+}
+
+fn stored(versioned: Versioned) -> Stored {
+    Stored { version: versioned.version, value: Blob(versioned.value) }
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ impl Op {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
-pub enum Answer {
+pub enum Played {
     Done,
     Value(Option<Blob>),
     Record(Option<Stored>),

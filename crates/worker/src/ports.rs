@@ -8,7 +8,7 @@ use opencode_core::host::{
     Overdue, Records, Spent, StoreError, Swap, Time, Versioned,
 };
 use opencode_core::identity::Tenant;
-use opencode_core::op::{Answer, Blob, Op, Stored};
+use opencode_core::op::{Blob, Op, Played, Stored};
 use wasm_bindgen::JsValue;
 use web_sys::RequestInit;
 
@@ -21,7 +21,7 @@ const BINDING: &str = "STORE";
 impl Records for Edge {
     async fn read(&self, key: &Key, now: Time) -> Result<Option<Versioned>, StoreError> {
         match self.ask(Op::Read { key: key.clone(), now }).await? {
-            Answer::Record(record) => Ok(record.map(versioned)),
+            Played::Record(record) => Ok(record.map(versioned)),
             _ => Err(unexpected()),
         }
     }
@@ -36,8 +36,8 @@ impl Records for Edge {
     ) -> Result<Swap, StoreError> {
         bounded(&value, MAX_RECORD)?;
         match self.ask(Op::Swap { key: key.clone(), seen, value: Blob(value), expires, now }).await? {
-            Answer::Swapped(version) => Ok(Swap::Done(version)),
-            Answer::Lost(record) => Ok(Swap::Lost(record.map(versioned))),
+            Played::Swapped(version) => Ok(Swap::Done(version)),
+            Played::Lost(record) => Ok(Swap::Lost(record.map(versioned))),
             _ => Err(unexpected()),
         }
     }
@@ -51,9 +51,9 @@ impl Counters for Edge {
         for accounts in hold.accounts.chunk_by(|a, b| a.account.tenant() == b.account.tenant()) {
             let part = Hold { accounts: accounts.to_vec(), ..hold.clone() };
             match self.ask(Op::Hold(part)).await? {
-                Answer::Held(Held::Held) => taken = true,
-                Answer::Held(Held::Already) => {}
-                Answer::Held(Held::Short { account, counter, left }) => {
+                Played::Held(Held::Held) => taken = true,
+                Played::Held(Held::Already) => {}
+                Played::Held(Held::Short { account, counter, left }) => {
                     return Ok(Held::Short { account: account.saturating_add(before), counter, left });
                 }
                 _ => return Err(unexpected()),
@@ -67,8 +67,8 @@ impl Counters for Edge {
         let mut closed = Closed::Already;
         for spent in spent.chunk_by(|a, b| a.account.tenant() == b.account.tenant()) {
             match self.ask(Op::Close { id: id.to_owned(), spent: spent.to_vec() }).await? {
-                Answer::Closed(Closed::Closed) => closed = Closed::Closed,
-                Answer::Closed(Closed::Already) => {}
+                Played::Closed(Closed::Closed) => closed = Closed::Closed,
+                Played::Closed(Closed::Already) => {}
                 _ => return Err(unexpected()),
             }
         }
@@ -77,7 +77,7 @@ impl Counters for Edge {
 
     async fn overdue(&self, tenant: &Tenant, now: Time, limit: usize) -> Result<Vec<Overdue>, StoreError> {
         match self.ask(Op::Overdue { tenant: tenant.clone(), now, limit }).await? {
-            Answer::Overdue(holds) => Ok(holds),
+            Played::Overdue(holds) => Ok(holds),
             _ => Err(unexpected()),
         }
     }
@@ -87,15 +87,15 @@ impl Logs for Edge {
     async fn append(&self, log: &Key, id: &str, value: Bytes) -> Result<Appended, StoreError> {
         bounded(&value, MAX_ENTRY)?;
         match self.ask(Op::Append { log: log.clone(), id: id.to_owned(), value: Blob(value) }).await? {
-            Answer::Appended { new: true } => Ok(Appended::New),
-            Answer::Appended { new: false } => Ok(Appended::Already),
+            Played::Appended { new: true } => Ok(Appended::New),
+            Played::Appended { new: false } => Ok(Appended::Already),
             _ => Err(unexpected()),
         }
     }
 
     async fn scan(&self, log: &Key, after: &str, limit: usize) -> Result<Vec<Entry>, StoreError> {
         match self.ask(Op::Scan { log: log.clone(), after: after.to_owned(), limit }).await? {
-            Answer::Entries(entries) => {
+            Played::Entries(entries) => {
                 Ok(entries.into_iter().map(|(id, value)| Entry { id, value: value.0 }).collect())
             }
             _ => Err(unexpected()),
@@ -111,7 +111,7 @@ impl Blobs for Edge {
 
     async fn get(&self, key: &Key, now: Time) -> Result<Option<Bytes>, StoreError> {
         match self.ask(Op::Get { key: key.clone(), now }).await? {
-            Answer::Value(value) => Ok(value.map(|value| value.0)),
+            Played::Value(value) => Ok(value.map(|value| value.0)),
             _ => Err(unexpected()),
         }
     }
@@ -124,7 +124,7 @@ impl Blobs for Edge {
 impl Edge {
     /// Plays an operation on its tenant's object: once, and once more after a failure that the platform calls
     /// retryable, if playing it twice is the same as playing it once. An overloaded object is left alone.
-    async fn ask(&self, op: Op) -> Result<Answer, StoreError> {
+    async fn ask(&self, op: Op) -> Result<Played, StoreError> {
         let tenant = op.tenant().ok_or_else(|| StoreError("an operation without a tenant".to_owned()))?;
         let body = serde_json::to_vec(&op).map_err(|error| StoreError(error.to_string()))?;
         let mut answer = self.post(tenant, &body).await;
@@ -137,7 +137,7 @@ impl Edge {
         }
         let answer = answer.map_err(|error| StoreError(js::message(&error)))?;
         match serde_json::from_slice(&answer) {
-            Ok(Answer::Failed(why)) => Err(StoreError(why)),
+            Ok(Played::Failed(why)) => Err(StoreError(why)),
             Ok(answer) => Ok(answer),
             Err(_) => Err(StoreError("the tenant's object did not answer as expected".to_owned())),
         }
@@ -184,9 +184,9 @@ fn versioned(stored: Stored) -> Versioned {
     Versioned { version: stored.version, value: stored.value.0 }
 }
 
-fn done(answer: Answer) -> Result<(), StoreError> {
+fn done(answer: Played) -> Result<(), StoreError> {
     match answer {
-        Answer::Done => Ok(()),
+        Played::Done => Ok(()),
         _ => Err(unexpected()),
     }
 }

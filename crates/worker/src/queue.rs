@@ -26,23 +26,17 @@ impl Queue for Edge {
             return Err(StoreError(format!("a message may have {MAX_MESSAGE} bytes")));
         }
         let text = serde_json::to_string(message).map_err(|error| StoreError(error.to_string()))?;
-        self.send(&text, delay).await
-    }
-
-    /// The platform does not tell a Worker how many messages wait.
-    async fn waiting(&self) -> Result<Option<u64>, StoreError> {
-        self.env().queue(BINDING).map(|_| None).map_err(|error| StoreError(js::reason(&error)))
-    }
-}
-
-impl Edge {
-    /// Sends a text: an object would be cloned field by field, and not every kind of object survives that.
-    pub async fn send(&self, text: &str, delay: Duration) -> Result<(), StoreError> {
+        // A text: an object would be cloned field by field, and not every kind of object survives that.
         let message = RawMessageBuilder::new(text.into())
             .delay_seconds(seconds(delay))
             .build_with_content_type(QueueContentType::Text);
         let queue = self.env().queue(BINDING).map_err(|error| StoreError(js::reason(&error)))?;
         queue.send_raw(message).await.map_err(|error| StoreError(js::reason(&error)))
+    }
+
+    /// The platform does not tell a Worker how many messages wait.
+    async fn waiting(&self) -> Result<Option<u64>, StoreError> {
+        self.env().queue(BINDING).map(|_| None).map_err(|error| StoreError(js::reason(&error)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use opencode_core::host::{Closed, Held, Hold, Key, Spent, Take, Takes, Time};
 use opencode_core::identity::Tenant;
-use opencode_core::op::{Answer, Blob, Op};
+use opencode_core::op::{Blob, Op, Played};
 
 use super::compare::now;
 use super::player::Player;
@@ -22,8 +22,8 @@ pub async fn holds(player: &impl Player) -> Result<(), String> {
             let mut held = 0;
             for turn in 0..CALLERS {
                 match player.play(hold(account, &format!("c{caller}-{turn}"), LIMIT)).await {
-                    Answer::Held(Held::Held) => held += 1,
-                    Answer::Held(Held::Short { account: 0, counter, left: 0 }) if counter == "open" => {}
+                    Played::Held(Held::Held) => held += 1,
+                    Played::Held(Held::Short { account: 0, counter, left: 0 }) if counter == "open" => {}
                     other => return Err(format!("a hold was answered {other:?}")),
                 }
             }
@@ -47,8 +47,8 @@ pub async fn swaps(player: &impl Player) -> Result<(), String> {
         let mut won = 0;
         for answer in answers {
             match answer {
-                Answer::Swapped(version) if version == seen + 1 => won += 1,
-                Answer::Lost(Some(stored)) if stored.version == seen + 1 => {}
+                Played::Swapped(version) if version == seen + 1 => won += 1,
+                Played::Lost(Some(stored)) if stored.version == seen + 1 => {}
                 other => return Err(format!("a swap of version {seen} was answered {other:?}")),
             }
         }
@@ -60,17 +60,17 @@ pub async fn swaps(player: &impl Player) -> Result<(), String> {
 /// Everybody closes one hold: one does, and the counter gets its amount back once.
 pub async fn closes(player: &impl Player) -> Result<(), String> {
     let account = key("account/two");
-    expect(player.play(hold(&account, "only", 3)).await, &Answer::Held(Held::Held))?;
+    expect(player.play(hold(&account, "only", 3)).await, &Played::Held(Held::Held))?;
     let close = || Op::Close {
         id: "only".to_owned(),
         spent: vec![Spent { account: account.clone(), spent: vec![] }],
     };
     let answers = join_all((0..CALLERS).map(|_| player.play(close()))).await;
-    let closed = answers.iter().filter(|answer| **answer == Answer::Closed(Closed::Closed)).count();
+    let closed = answers.iter().filter(|answer| **answer == Played::Closed(Closed::Closed)).count();
     same("closed", u64::try_from(closed).unwrap_or(0), 1)?;
     for (id, held) in [("a", true), ("b", true), ("c", true), ("d", false)] {
         let answer = player.play(hold(&account, id, 3)).await;
-        if (answer == Answer::Held(Held::Held)) != held {
+        if (answer == Played::Held(Held::Held)) != held {
             return Err(format!("after the close hold {id} was answered {answer:?}"));
         }
     }
@@ -85,7 +85,7 @@ pub async fn appends(player: &impl Player) -> Result<(), String> {
         player.play(Op::Append { log: log.clone(), id: "one".to_owned(), value })
     };
     let answers = join_all((0..CALLERS).map(append)).await;
-    let new = answers.iter().filter(|answer| **answer == Answer::Appended { new: true }).count();
+    let new = answers.iter().filter(|answer| **answer == Played::Appended { new: true }).count();
     same("new entries", u64::try_from(new).unwrap_or(0), 1)
 }
 
@@ -101,7 +101,7 @@ fn key(name: &str) -> Key {
     Key::new(&Tenant::try_from(format!("c{now:x}")).expect("a tenant"), name)
 }
 
-fn expect(actual: Answer, expected: &Answer) -> Result<(), String> {
+fn expect(actual: Played, expected: &Played) -> Result<(), String> {
     if actual == *expected { Ok(()) } else { Err(format!("expected {expected:?}, answered {actual:?}")) }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use opencode_core::host::{Closed, Held, Hold, Key, Overdue, Spent, Time};
 use opencode_core::identity::Tenant;
 use opencode_core::ledger::counters::{Account, Outcome};
-use opencode_core::op::{Answer, Blob, Op, Stored};
+use opencode_core::op::{Blob, Op, Played, Stored};
 
 /// All stores of a deployment.
 #[derive(Default)]
@@ -20,57 +20,57 @@ pub struct Model {
 
 impl Model {
     /// What a linearizable store answers.
-    pub fn play(&mut self, op: &Op) -> Answer {
+    pub fn play(&mut self, op: &Op) -> Played {
         match op {
             Op::Cached { key, now } => {
                 let last = self.cache.get(key).and_then(|values| values.last());
-                Answer::Value(last.filter(|(_, expires)| now < expires).map(|(value, _)| Blob(value.clone())))
+                Played::Value(last.filter(|(_, expires)| now < expires).map(|(value, _)| Blob(value.clone())))
             }
             Op::Cache { key, value, expires } => {
                 self.cache.entry(key.clone()).or_default().push((value.0.clone(), *expires));
-                Answer::Done
+                Played::Done
             }
-            Op::Read { key, now } => Answer::Record(self.live(key, *now)),
+            Op::Read { key, now } => Played::Record(self.live(key, *now)),
             Op::Swap { key, seen, value, expires, now } => self.swap(key, *seen, value, *expires, *now),
-            Op::Hold(hold) => Answer::Held(self.hold(hold)),
-            Op::Close { id, spent } => Answer::Closed(self.close(id, spent)),
-            Op::Overdue { tenant, now, limit } => Answer::Overdue(self.overdue(tenant, *now, *limit)),
+            Op::Hold(hold) => Played::Held(self.hold(hold)),
+            Op::Close { id, spent } => Played::Closed(self.close(id, spent)),
+            Op::Overdue { tenant, now, limit } => Played::Overdue(self.overdue(tenant, *now, *limit)),
             Op::Append { log, id, value } => {
                 let entries = self.logs.entry(log.clone()).or_default();
                 let new = !entries.contains_key(id);
                 entries.entry(id.clone()).or_insert_with(|| value.0.clone());
-                Answer::Appended { new }
+                Played::Appended { new }
             }
             Op::Scan { log, after, limit } => {
                 let entries = self.logs.get(log).into_iter().flatten();
                 let later = entries.filter(|(id, _)| *id > after).take(*limit);
-                Answer::Entries(later.map(|(id, value)| (id.clone(), Blob(value.clone()))).collect())
+                Played::Entries(later.map(|(id, value)| (id.clone(), Blob(value.clone()))).collect())
             }
             Op::Put { key, value, expires } => {
                 self.blobs.insert(key.clone(), (value.0.clone(), *expires));
-                Answer::Done
+                Played::Done
             }
             Op::Get { key, now } => {
                 let live = self.blobs.get(key).filter(|(_, expires)| now < expires);
-                Answer::Value(live.map(|(value, _)| Blob(value.clone())))
+                Played::Value(live.map(|(value, _)| Blob(value.clone())))
             }
             Op::Remove { key } => {
                 self.blobs.remove(key);
-                Answer::Done
+                Played::Done
             }
         }
     }
 
     /// Whether a store may give this answer where the model gives `expected`. A cache may miss or answer with an
     /// older value that has not expired.
-    pub fn allows(&self, op: &Op, expected: &Answer, actual: &Answer) -> bool {
+    pub fn allows(&self, op: &Op, expected: &Played, actual: &Played) -> bool {
         match (op, actual) {
-            (Op::Cached { .. }, Answer::Value(None)) => true,
-            (Op::Cached { key, now }, Answer::Value(Some(value))) => {
+            (Op::Cached { .. }, Played::Value(None)) => true,
+            (Op::Cached { key, now }, Played::Value(Some(value))) => {
                 let values = self.cache.get(key).into_iter().flatten();
                 values.into_iter().any(|(known, expires)| *known == value.0 && now < expires)
             }
-            (_, Answer::Overdue(_)) => sorted(expected.clone()) == sorted(actual.clone()),
+            (_, Played::Overdue(_)) => sorted(expected.clone()) == sorted(actual.clone()),
             _ => expected == actual,
         }
     }
@@ -80,15 +80,15 @@ impl Model {
         expires.is_none_or(|expires| now < expires).then(|| stored.clone())
     }
 
-    fn swap(&mut self, key: &Key, seen: u64, value: &Blob, expires: Option<Time>, now: Time) -> Answer {
+    fn swap(&mut self, key: &Key, seen: u64, value: &Blob, expires: Option<Time>, now: Time) -> Played {
         let live = self.live(key, now);
         let version = live.as_ref().map_or(0, |stored| stored.version);
         if version != seen {
-            return Answer::Lost(live);
+            return Played::Lost(live);
         }
         let stored = Stored { version: version + 1, value: value.clone() };
         self.records.insert(key.clone(), (stored, expires));
-        Answer::Swapped(version + 1)
+        Played::Swapped(version + 1)
     }
 
     fn hold(&mut self, hold: &Hold) -> Held {
@@ -132,8 +132,8 @@ impl Model {
 }
 
 /// The order of a hold's takes is nobody's business.
-fn sorted(mut answer: Answer) -> Answer {
-    if let Answer::Overdue(list) = &mut answer {
+fn sorted(mut answer: Played) -> Played {
+    if let Played::Overdue(list) = &mut answer {
         list.iter_mut().for_each(|overdue| overdue.takes.sort());
     }
     answer
@@ -182,24 +182,24 @@ mod tests {
         }
     }
 
-    fn kind(answer: &Answer) -> &'static str {
+    fn kind(answer: &Played) -> &'static str {
         match answer {
-            Answer::Value(Some(_)) => "value",
-            Answer::Value(None) => "no value",
-            Answer::Record(Some(_)) => "record",
-            Answer::Record(None) => "no record",
-            Answer::Swapped(_) => "swapped",
-            Answer::Lost(Some(_)) => "lost to",
-            Answer::Lost(None) => "lost",
-            Answer::Held(Held::Held) => "held",
-            Answer::Held(Held::Already) => "already held",
-            Answer::Held(Held::Short { .. }) => "short",
-            Answer::Closed(Closed::Closed) => "closed",
-            Answer::Closed(Closed::Already) => "already closed",
-            Answer::Overdue(list) if !list.is_empty() => "overdue",
-            Answer::Appended { new: true } => "new",
-            Answer::Appended { new: false } => "old",
-            Answer::Entries(list) if !list.is_empty() => "entries",
+            Played::Value(Some(_)) => "value",
+            Played::Value(None) => "no value",
+            Played::Record(Some(_)) => "record",
+            Played::Record(None) => "no record",
+            Played::Swapped(_) => "swapped",
+            Played::Lost(Some(_)) => "lost to",
+            Played::Lost(None) => "lost",
+            Played::Held(Held::Held) => "held",
+            Played::Held(Held::Already) => "already held",
+            Played::Held(Held::Short { .. }) => "short",
+            Played::Closed(Closed::Closed) => "closed",
+            Played::Closed(Closed::Already) => "already closed",
+            Played::Overdue(list) if !list.is_empty() => "overdue",
+            Played::Appended { new: true } => "new",
+            Played::Appended { new: false } => "old",
+            Played::Entries(list) if !list.is_empty() => "entries",
             _ => "nothing",
         }
     }

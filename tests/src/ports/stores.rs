@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use opencode_core::op::{Answer, Op};
+use opencode_core::op::{Op, Played};
 use opencode_lambda::aws::Aws;
 use opencode_lambda::handle::Handle;
 use opencode_net::answer::Gone;
@@ -16,7 +16,7 @@ use crate::tools;
 pub struct Dynamo(pub Arc<Aws>);
 
 impl Player for Dynamo {
-    async fn play(&self, op: Op) -> Answer {
+    async fn play(&self, op: Op) -> Played {
         Local(Handle::new(Arc::clone(&self.0), Gone::never())).play(op).await
     }
 }
@@ -37,7 +37,7 @@ impl Probe {
 }
 
 impl Player for Probe {
-    async fn play(&self, op: Op) -> Answer {
+    async fn play(&self, op: Op) -> Played {
         self.remote.play(op).await
     }
 }

@@ -1,7 +1,7 @@
 //! Blobs: one row per part, because a row holds at most 2 MB.
 
 use opencode_core::host::{Key, MAX_BLOB, Time};
-use opencode_core::op::{Answer, Blob};
+use opencode_core::op::{Blob, Played};
 use worker::Result;
 
 use super::sql::{Sql, blob, int, name, time};
@@ -17,7 +17,7 @@ const INSERT: &str = "INSERT INTO blob (key, part, value, expires) VALUES (?1, ?
 const PART: usize = 512 * 1024;
 
 /// Replaces a blob.
-pub fn put(sql: &Sql, key: &Key, value: &[u8], expires: Time) -> Result<Answer> {
+pub fn put(sql: &Sql, key: &Key, value: &[u8], expires: Time) -> Result<Played> {
     if value.len() > MAX_BLOB {
         return Err(format!("a value of {} bytes is larger than {MAX_BLOB}", value.len()).into());
     }
@@ -28,23 +28,23 @@ pub fn put(sql: &Sql, key: &Key, value: &[u8], expires: Time) -> Result<Answer> 
     for (number, part) in parts.enumerate() {
         sql.run(INSERT, [name(key), int(number as u64), blob(part), time(expires)])?;
     }
-    Ok(Answer::Done)
+    Ok(Played::Done)
 }
 
 /// The live blob.
-pub fn get(sql: &Sql, key: &Key, now: Time) -> Result<Answer> {
+pub fn get(sql: &Sql, key: &Key, now: Time) -> Result<Played> {
     let query = "SELECT value FROM blob WHERE key = ?1 AND expires > ?2 ORDER BY part";
     let mut value = None;
     for row in sql.rows(query, [name(key), time(now)])? {
         value.get_or_insert_with(Vec::new).extend_from_slice(&row?.bytes()?);
     }
-    Ok(Answer::Value(value.map(|value| Blob(value.into()))))
+    Ok(Played::Value(value.map(|value| Blob(value.into()))))
 }
 
 /// Removes a blob.
-pub fn remove(sql: &Sql, key: &Key) -> Result<Answer> {
+pub fn remove(sql: &Sql, key: &Key) -> Result<Played> {
     sql.run("DELETE FROM blob WHERE key = ?1", [name(key)])?;
-    Ok(Answer::Done)
+    Ok(Played::Done)
 }
 
 /// Deletes what has expired.

@@ -3,7 +3,7 @@
 use opencode_core::host::{Closed, Held, Hold, Key, Overdue, Spent, Time};
 use opencode_core::identity::Tenant;
 use opencode_core::ledger::counters::{Account, Outcome};
-use opencode_core::op::Answer;
+use opencode_core::op::Played;
 use worker::{Result, SqlStorageValue};
 
 use super::sql::{Sql, int, name, time};
@@ -22,7 +22,7 @@ const UPSERT: &str = "INSERT INTO account (key, value, due) VALUES (?1, ?2, ?3)
 const MAX_OVERDUE: usize = 100;
 
 /// Takes from each account in order, up to the first that is short.
-pub fn hold(sql: &Sql, hold: &Hold) -> Result<Answer> {
+pub fn hold(sql: &Sql, hold: &Hold) -> Result<Played> {
     let mut taken = false;
     for (index, takes) in hold.accounts.iter().enumerate() {
         let mut account = load(sql, &takes.account)?;
@@ -33,15 +33,15 @@ pub fn hold(sql: &Sql, hold: &Hold) -> Result<Answer> {
             }
             Outcome::Already => {}
             Outcome::Short { counter, left } => {
-                return Ok(Answer::Held(Held::Short { account: index, counter, left }));
+                return Ok(Played::Held(Held::Short { account: index, counter, left }));
             }
         }
     }
-    Ok(Answer::Held(if taken { Held::Held } else { Held::Already }))
+    Ok(Played::Held(if taken { Held::Held } else { Held::Already }))
 }
 
 /// Ends a hold on each account.
-pub fn close(sql: &Sql, id: &str, spent: &[Spent]) -> Result<Answer> {
+pub fn close(sql: &Sql, id: &str, spent: &[Spent]) -> Result<Played> {
     let mut closed = Closed::Already;
     for spent in spent {
         let mut account = load(sql, &spent.account)?;
@@ -50,11 +50,11 @@ pub fn close(sql: &Sql, id: &str, spent: &[Spent]) -> Result<Answer> {
             closed = Closed::Closed;
         }
     }
-    Ok(Answer::Closed(closed))
+    Ok(Played::Closed(closed))
 }
 
 /// The abandoned holds, in order of account and id.
-pub fn overdue(sql: &Sql, tenant: &Tenant, now: Time, limit: usize) -> Result<Answer> {
+pub fn overdue(sql: &Sql, tenant: &Tenant, now: Time, limit: usize) -> Result<Played> {
     let limit = limit.min(MAX_OVERDUE);
     let mut found = Vec::new();
     let query = "SELECT key, value FROM account WHERE due < ?1 ORDER BY key LIMIT ?2";
@@ -75,7 +75,7 @@ pub fn overdue(sql: &Sql, tenant: &Tenant, now: Time, limit: usize) -> Result<An
         }
     }
     found.truncate(limit);
-    Ok(Answer::Overdue(found))
+    Ok(Played::Overdue(found))
 }
 
 fn load(sql: &Sql, key: &Key) -> Result<Account> {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use opencode_core::host::Key;
-use opencode_core::op::{Answer, Blob};
+use opencode_core::op::{Blob, Played};
 use worker::{Result, SqlStorageValue};
 
 use super::sql::{Sql, blob, int, name};
@@ -18,14 +18,14 @@ const MAX_SCAN: usize = 500;
 const PAGE: usize = 1024 * 1024;
 
 /// Stores an entry, unless its id is there.
-pub fn append(sql: &Sql, log: &Key, id: &str, value: Bytes) -> Result<Answer> {
+pub fn append(sql: &Sql, log: &Key, id: &str, value: Bytes) -> Result<Played> {
     let insert = "INSERT INTO entry (log, id, value) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING RETURNING 1";
     let mut rows = sql.rows(insert, [name(log), SqlStorageValue::from(id), blob(&value)])?;
-    Ok(Answer::Appended { new: rows.next().transpose()?.is_some() })
+    Ok(Played::Appended { new: rows.next().transpose()?.is_some() })
 }
 
 /// A page of entries.
-pub fn scan(sql: &Sql, log: &Key, after: &str, limit: usize) -> Result<Answer> {
+pub fn scan(sql: &Sql, log: &Key, after: &str, limit: usize) -> Result<Played> {
     let query = "SELECT id, value FROM entry WHERE log = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
     let limit = int(limit.min(MAX_SCAN) as u64);
     let mut entries = Vec::new();
@@ -39,5 +39,5 @@ pub fn scan(sql: &Sql, log: &Key, after: &str, limit: usize) -> Result<Answer> {
         }
         entries.push((id, Blob(value)));
     }
-    Ok(Answer::Entries(entries))
+    Ok(Played::Entries(entries))
 }

@@ -12,7 +12,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use opencode_core::host::Time;
-use opencode_core::op::{Answer, Op};
+use opencode_core::op::{Op, Played};
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
 use crate::edge::now;
@@ -44,7 +44,7 @@ impl DurableObject for Store {
         let body = request.bytes().await?;
         let answer = match serde_json::from_slice(&body) {
             Ok(op) => self.answer(op).await,
-            Err(error) => Answer::Failed(format!("an operation that cannot be read: {error}")),
+            Err(error) => Played::Failed(format!("an operation that cannot be read: {error}")),
         };
         Response::from_bytes(serde_json::to_vec(&answer)?)
     }
@@ -66,16 +66,16 @@ impl DurableObject for Store {
 }
 
 impl Store {
-    async fn answer(&self, op: Op) -> Answer {
+    async fn answer(&self, op: Op) -> Played {
         if let Err(why) = &self.opened {
-            return Answer::Failed(why.clone());
+            return Played::Failed(why.clone());
         }
         let expires = match &op {
             Op::Swap { expires, .. } => *expires,
             Op::Put { expires, .. } => Some(*expires),
             _ => None,
         };
-        let answer = play(&self.sql, op).unwrap_or_else(|error| Answer::Failed(error.to_string()));
+        let answer = play(&self.sql, op).unwrap_or_else(|error| Played::Failed(error.to_string()));
         if let Some(expires) = expires
             && let Err(error) = self.arm(expires).await
         {
@@ -103,7 +103,7 @@ impl Store {
     }
 }
 
-fn play(sql: &Sql, op: Op) -> Result<Answer> {
+fn play(sql: &Sql, op: Op) -> Result<Played> {
     match op {
         Op::Read { key, now } => records::read(sql, &key, now),
         Op::Swap { key, seen, value, expires, now } => records::swap(sql, &key, seen, value.0, expires, now),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use opencode_core::host::{Key, Time};
-use opencode_core::op::{Answer, Blob, Stored};
+use opencode_core::op::{Blob, Played, Stored};
 use worker::{Result, SqlStorageValue};
 
 use super::sql::{Sql, blob, int, name, time};
@@ -16,8 +16,8 @@ const UPSERT: &str =
     DO UPDATE SET version = excluded.version, value = excluded.value, expires = excluded.expires";
 
 /// The live record.
-pub fn read(sql: &Sql, key: &Key, now: Time) -> Result<Answer> {
-    Ok(Answer::Record(live(sql, key, now)?))
+pub fn read(sql: &Sql, key: &Key, now: Time) -> Result<Played> {
+    Ok(Played::Record(live(sql, key, now)?))
 }
 
 /// Writes when the live record is the one that was seen.
@@ -28,15 +28,15 @@ pub fn swap(
     value: Bytes,
     expires: Option<Time>,
     now: Time,
-) -> Result<Answer> {
+) -> Result<Played> {
     let live = live(sql, key, now)?;
     if live.as_ref().map_or(0, |record| record.version) != seen {
-        return Ok(Answer::Lost(live));
+        return Ok(Played::Lost(live));
     }
     let version = seen.saturating_add(1);
     let expires = expires.map_or(SqlStorageValue::Null, time);
     sql.run(UPSERT, [name(key), int(version), blob(&value), expires])?;
-    Ok(Answer::Swapped(version))
+    Ok(Played::Swapped(version))
 }
 
 /// Deletes what has expired.
