@@ -3,12 +3,16 @@
 //! - [`wall`]: an upstream on loopback whose model name picks the fault.
 //! - [`hosts`]: one black-box suite over HTTP, run against every host.
 //! - [`ports`]: the store ports of every host against one model in memory.
+//! - [`clients`]: the official SDKs, unmodified, against every host.
+//! - [`contract`]: what `/openapi.json` promises, held against a running host by schemathesis.
 //! - [`golden`], [`tidy`]: recorded dialects, and the house's invariants as tests.
 //! - [`runtime_api`]: AWS Lambda's Runtime API, which stops the process when the response ends.
 //! - [`h1`], [`client`], [`sse`], [`sqs`], [`child`], [`tools`], [`suite`]: what the suites are made of.
 
 pub mod child;
 pub mod client;
+pub mod clients;
+pub mod contract;
 pub mod golden;
 pub mod h1;
 pub mod hosts;

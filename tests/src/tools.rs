@@ -12,6 +12,10 @@ pub const WORKERD: &str = "OPENCODE_TOOLS_WORKERD";
 pub const JAVA_LIB: &str = "OPENCODE_TOOLS_JAVA_LIB";
 /// The cargo-lambda binary.
 pub const CARGO_LAMBDA: &str = "OPENCODE_TOOLS_CARGO_LAMBDA";
+/// The folder whose `node_modules` holds the SDKs.
+pub const CLIENTS_NODE: &str = "OPENCODE_CLIENTS_NODE";
+/// The Python that knows the SDK, beside schemathesis.
+pub const CLIENTS_PYTHON: &str = "OPENCODE_CLIENTS_PYTHON";
 /// The platform's own binary.
 pub const NATIVE_BIN: &str = "OPENCODE_NATIVE_BIN";
 /// The Lambda bootstrap.

@@ -22,7 +22,8 @@ pub fn key(tenant: &Tenant, prompt: &Prompt, targets: &[Target], shape: Shape) -
     part("v1");
     part(if shape == Shape::Stream { "stream" } else { "whole" });
     match prompt {
-        Prompt::OpenAi(members) => {
+        Prompt::OpenAi(members) | Prompt::Embeddings(members) => {
+            part(if matches!(prompt, Prompt::OpenAi(_)) { "chat" } else { "embeddings" });
             let mut members = members.clone();
             for name in ["model", "stream", "stream_options"] {
                 members.unset(name);
@@ -35,8 +36,14 @@ pub fn key(tenant: &Tenant, prompt: &Prompt, targets: &[Target], shape: Shape) -
         part(&target.name());
         part(&target.base_url);
     }
-    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex(&hash.finalize());
     Key::new(tenant, format!("answer/{hex}"))
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Gathers an answer's bytes while it is streamed; gives up when they are too many.

@@ -1,6 +1,6 @@
 //! Providers as rows: what a deployment can ask without writing a configuration.
 
-use crate::config::TargetRow;
+use crate::config::rows::TargetRow;
 
 /// A provider that answers in the OpenAI dialect, and the secret that switches it on.
 struct Known {
@@ -49,6 +49,7 @@ pub fn discover(lookup: impl Fn(&str) -> Option<String>) -> Vec<TargetRow> {
         base_url: known.base_url.to_owned(),
         model: known.model.to_owned(),
         models: Vec::new(),
+        embeddings: Vec::new(),
         secret: Some(known.secret.to_owned()),
         usd_per_mtok_in: known.usd_per_mtok_in,
         usd_per_mtok_out: known.usd_per_mtok_out,
@@ -58,6 +59,7 @@ pub fn discover(lookup: impl Fn(&str) -> Option<String>) -> Vec<TargetRow> {
         base_url: ollama_url(host.trim()),
         model: set("OLLAMA_MODEL").unwrap_or_else(|| "llama3.2".to_owned()),
         models: vec!["*".to_owned()],
+        embeddings: Vec::new(),
         secret: None,
         usd_per_mtok_in: 0.0,
         usd_per_mtok_out: 0.0,

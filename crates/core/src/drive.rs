@@ -12,8 +12,9 @@ use http::Request;
 use crate::call::{AttemptReport, Call, Ended, Fate, Input, Plan, Shape, Step};
 use crate::error::Error;
 use crate::host::{ByteStream, Host, Net};
-use crate::isolate::Isolate;
 use crate::route::Target;
+use crate::snapshot::Snapshot;
+use crate::trace::Trace;
 use crate::wire::prompt::Prompt;
 use crate::wire::{Frame, openai};
 
@@ -25,6 +26,8 @@ pub struct Question {
     pub targets: Arc<[Target]>,
     /// Phases and bounds; `targets` of it is set here.
     pub plan: Plan,
+    /// Passed on with every attempt.
+    pub trace: Trace,
 }
 
 /// What comes of a question.
@@ -48,25 +51,25 @@ pub enum Driven {
 /// Asks. Dropping the stream aborts what runs upstream.
 pub fn drive<H: Host>(
     host: H,
-    isolate: Arc<Isolate>,
+    snapshot: Arc<Snapshot>,
     question: Question,
 ) -> impl Stream<Item = Driven> + use<H> {
-    let Question { prompt, targets, plan } = question;
+    let Question { prompt, targets, plan, trace } = question;
     let now = host.now();
-    let targets = admitted(&isolate, targets, now);
+    let targets = admitted(&snapshot, targets, now);
     let call = Call::new(Plan { targets: targets.len(), ..plan.clone() }, now);
     let starter = host.clone();
     let start = move |attempt: usize, request: Result<Request<Bytes>, Error>| {
         Box::pin(inputs(starter.clone(), attempt, request))
     };
-    let asked = Asked { prompt, targets, shape: plan.shape };
-    let driver = Driver { host, isolate, asked, call, running: Vec::new(), start, over: false };
+    let asked = Asked { prompt, targets, shape: plan.shape, trace };
+    let driver = Driver { host, snapshot, asked, call, running: Vec::new(), start, over: false };
     stream::unfold(driver, |mut driver| async move { driver.next().await.map(|driven| (driven, driver)) })
 }
 
 /// Targets whose breaker is open move to the end of the line.
-fn admitted(isolate: &Isolate, targets: Arc<[Target]>, now: crate::host::Time) -> Vec<(usize, Target)> {
-    let mut breakers = isolate.breakers();
+fn admitted(snapshot: &Snapshot, targets: Arc<[Target]>, now: crate::host::Time) -> Vec<(usize, Target)> {
+    let mut breakers = snapshot.breakers();
     let numbered = targets.iter().cloned().enumerate();
     let (mut closed, open): (Vec<_>, Vec<_>) =
         numbered.partition(|(_, target)| breakers.admits(&target.name(), now));
@@ -79,11 +82,12 @@ struct Asked {
     /// With their places in the question.
     targets: Vec<(usize, Target)>,
     shape: Shape,
+    trace: Trace,
 }
 
 struct Driver<H, S, F> {
     host: H,
-    isolate: Arc<Isolate>,
+    snapshot: Arc<Snapshot>,
     asked: Asked,
     call: Call,
     running: Vec<(usize, Pin<Box<S>>)>,
@@ -161,14 +165,17 @@ where
             let detail = format!("the secret {name} of target {} is not set", target.provider);
             return Err(Error::new(crate::error::Kind::Internal, detail));
         }
-        openai::request(target, &self.asked.prompt, self.asked.shape, credential.as_deref())
+        let mut request =
+            openai::request(target, &self.asked.prompt, self.asked.shape, credential.as_deref())?;
+        self.asked.trace.write(request.headers_mut(), self.host.random());
+        Ok(request)
     }
 
     /// The reports name targets by their places in the question; each also teaches its breaker.
     fn reports(&self) -> Vec<AttemptReport> {
         let now = self.host.now();
         let mut reports = self.call.reports();
-        let mut breakers = self.isolate.breakers();
+        let mut breakers = self.snapshot.breakers();
         for report in &mut reports {
             let Some((place, target)) = self.asked.targets.get(report.target) else { continue };
             match report.fate {

@@ -18,7 +18,20 @@ use crate::op::{Blob, Op, Played, Stored};
 
 /// The sum of all ports: what `serve` and `work` need.
 pub trait Host:
-    Clock + Net + Secrets + Caller + Cache + Records + Counters + Logs + Blobs + Queue + Rounds + Clone + 'static
+    Clock
+    + Net
+    + Secrets
+    + Settings
+    + Caller
+    + Cache
+    + Records
+    + Counters
+    + Logs
+    + Blobs
+    + Queue
+    + Rounds
+    + Clone
+    + 'static
 {
 }
 
@@ -26,6 +39,7 @@ impl<T> Host for T where
     T: Clock
         + Net
         + Secrets
+        + Settings
         + Caller
         + Cache
         + Records
@@ -98,6 +112,13 @@ impl fmt::Display for NetError {
 pub trait Secrets {
     /// The secret of that name, if the deployment has one.
     fn secret(&self, name: &str) -> Option<String>;
+}
+
+/// The text that an operator keeps where this host looks for it: a file, a value of the platform's key-value store.
+pub trait Settings {
+    /// It as it is now, at most [`MAX_RECORD`] bytes; `None` where there is none beside what the host was started
+    /// with.
+    async fn settings(&self) -> Result<Option<Bytes>, StoreError>;
 }
 
 /// The one who is being answered.

@@ -1,46 +1,193 @@
-//! What one process or isolate keeps between requests: the configuration and each target's breaker.
-//!
-//! Nothing here is shared between isolates, and nothing here is a caller's.
+//! What one process or isolate keeps between requests: the configuration in force, and how it came to be.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::call::breaker::Breakers;
 use crate::config::Config;
+use crate::config::rows::{KeyRow, TargetRow, TenantRow};
+use crate::host::{Bytes, StoreError, Time};
 use crate::identity::key::{MIN_SECRET, SECRET_NAME};
+use crate::snapshot::{Shared, Snapshot};
+
+/// How long a configuration is believed without looking for a newer one.
+const REFRESH: Duration = Duration::from_secs(10);
+
+/// What the host knows when it starts. It goes into every configuration that is read later.
+#[derive(Clone, Default)]
+pub struct Base {
+    /// The configuration to start with, as TOML.
+    pub text: String,
+    /// `OPENCODE_SECRET`.
+    pub secret: Option<String>,
+    /// The longest answer that the platform allows.
+    pub ceiling: Option<Duration>,
+    /// The largest body that the host takes, in bytes.
+    pub max_body: usize,
+    /// Targets for a configuration that names none.
+    pub found: Vec<TargetRow>,
+    /// Targets behind those of any configuration.
+    pub local: Vec<TargetRow>,
+    /// Who may ask where a configuration names no key.
+    pub development: Option<(TenantRow, KeyRow)>,
+}
 
 /// Made once at start-up and handed to every `serve` and `work`.
 pub struct Isolate {
-    config: Config,
-    breakers: Mutex<Breakers>,
+    base: Base,
+    shared: Arc<Shared>,
+    state: Mutex<State>,
+}
+
+struct State {
+    snapshot: Arc<Snapshot>,
+    /// What `snapshot`, or the problem with it, was made of.
+    text: Bytes,
+    /// When it was looked for; `None` before the first look.
+    checked: Option<Time>,
 }
 
 impl Isolate {
-    /// Checks what must hold before the first request. `ceiling` is the longest answer the platform allows.
-    pub fn new(
-        mut config: Config,
-        secret: Option<&str>,
-        ceiling: Option<Duration>,
-    ) -> Result<Arc<Self>, String> {
-        if !config.keys.is_empty() && secret.is_none_or(|secret| secret.len() < MIN_SECRET) {
+    /// Checks what must hold before the first request. The error is one line for the operator.
+    pub fn new(mut base: Base) -> Result<Arc<Self>, String> {
+        let secret = base.secret.take().unwrap_or_default();
+        if secret.len() < MIN_SECRET {
             return Err(format!(
-                "{SECRET_NAME} must be set to at least {MIN_SECRET} random bytes: API keys are hashed with it"
+                "{SECRET_NAME} must be set to at least {MIN_SECRET} random bytes: API keys are hashed and tokens \
+                 signed with it"
             ));
         }
-        if let Some(ceiling) = ceiling {
+        let shared = Shared::new(secret);
+        let config = Config::parse(&base.text).map_err(|problem| format!("the configuration: {problem}"))?;
+        let snapshot = base.snapshot(config, &shared);
+        let text = Bytes::from(base.text.clone());
+        Ok(Arc::new(Self { base, shared, state: Mutex::new(State { snapshot, text, checked: None }) }))
+    }
+
+    /// The configuration in force.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.state().snapshot)
+    }
+
+    /// Whether somebody has to look for a newer configuration now: every caller before the first look has ended,
+    /// one caller after that.
+    pub(crate) fn is_due(&self, now: Time) -> bool {
+        let mut state = self.state();
+        match state.checked {
+            None => true,
+            Some(checked) if now < checked.plus(REFRESH) => false,
+            Some(_) => {
+                state.checked = Some(now);
+                true
+            }
+        }
+    }
+
+    /// Takes what a look has found: a text, or `None` for the one that the host started with. One that cannot be used
+    /// leaves the configuration in force as it is, with the problem noted.
+    pub(crate) fn learn(&self, found: Result<Option<Bytes>, StoreError>, now: Time) -> Arc<Snapshot> {
+        let mut state = self.state();
+        state.checked = Some(now);
+        match found {
+            Ok(text) => {
+                let text = text.unwrap_or_else(|| Bytes::from(self.base.text.clone()));
+                let unread = state.snapshot.problem().is_some_and(|problem| problem.starts_with(UNREAD));
+                if text != state.text || unread {
+                    state.snapshot = match read(&text) {
+                        Ok(config) => self.base.snapshot(config, &self.shared),
+                        Err(problem) => state.snapshot.with_problem(Some(problem)),
+                    };
+                    state.text = text;
+                }
+            }
+            Err(error) => {
+                state.snapshot = state.snapshot.with_problem(Some(format!("{UNREAD}: {error}")));
+            }
+        }
+        Arc::clone(&state.snapshot)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const UNREAD: &str = "a newer configuration could not be looked for";
+
+fn read(text: &[u8]) -> Result<Config, String> {
+    let text = std::str::from_utf8(text).map_err(|_| "the newer configuration is not UTF-8".to_owned())?;
+    Config::parse(text).map_err(|problem| format!("the newer configuration is not in force: {problem}"))
+}
+
+impl Base {
+    fn snapshot(&self, mut config: Config, shared: &Arc<Shared>) -> Arc<Snapshot> {
+        if config.targets.is_empty() {
+            config.targets.clone_from(&self.found);
+        }
+        for row in &self.local {
+            if config.targets.iter().all(|other| other.name != row.name) {
+                config.targets.push(row.clone());
+            }
+        }
+        if let (true, Some((tenant, key))) = (config.keys.is_empty(), &self.development) {
+            if config.tenant(&tenant.name).is_none() {
+                config.tenants.push(tenant.clone());
+            }
+            config.keys.push(key.clone());
+        }
+        if let Some(ceiling) = self.ceiling {
             let ceiling = u64::try_from(ceiling.as_millis()).unwrap_or(u64::MAX);
             config.deadlines.whole_ms = config.deadlines.whole_ms.min(ceiling.max(1));
         }
-        Ok(Arc::new(Self { config, breakers: Mutex::default() }))
+        let max_body = config.limits.body_bytes.min(self.max_body);
+        Snapshot::new(config, max_body, Arc::clone(shared))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn isolate() -> Arc<Isolate> {
+        let secret = Some("a secret of at least thirty-two bytes".to_owned());
+        let text = "[limits]\nbody_bytes = 2000".to_owned();
+        Isolate::new(Base { text, secret, max_body: 10_000, ..Base::default() }).unwrap()
     }
 
-    /// The snapshot that this isolate runs with.
-    pub fn config(&self) -> &Config {
-        &self.config
+    #[test]
+    fn a_short_secret_or_a_bad_text_does_not_start() {
+        for (secret, text) in [(None, ""), (Some("short"), ""), (Some("x".repeat(32).as_str()), "colour = 1")]
+        {
+            let base = Base { secret: secret.map(str::to_owned), text: text.to_owned(), ..Base::default() };
+            let why = Isolate::new(base).err().unwrap();
+            assert!(!why.contains('\n'), "{why}");
+        }
     }
 
-    /// The breakers. Held only for a look or a note, never across an await.
-    pub(crate) fn breakers(&self) -> MutexGuard<'_, Breakers> {
-        self.breakers.lock().unwrap_or_else(PoisonError::into_inner)
+    #[test]
+    fn a_bad_change_leaves_what_is_in_force_and_is_said() {
+        let isolate = isolate();
+        let learn =
+            |text: &'static str| isolate.learn(Ok(Some(Bytes::from_static(text.as_bytes()))), Time(1));
+        assert_eq!(isolate.snapshot().max_body(), 2_000);
+        assert_eq!(learn("[limits]\nbody_bytes = 3000").max_body(), 3_000);
+        let bad = learn("[limits]\nbody_bites = 4000");
+        assert_eq!(bad.max_body(), 3_000);
+        assert!(bad.problem().unwrap().contains("line 2"), "{:?}", bad.problem());
+        let unread = isolate.learn(Err(StoreError("down".to_owned())), Time(1));
+        assert!(unread.problem().unwrap().contains("down"));
+        let bad = learn("[limits]\nbody_bites = 4000");
+        assert!(bad.problem().unwrap().contains("line 2"), "{:?}", bad.problem());
+        let good = learn("[limits]\nbody_bytes = 40000");
+        assert_eq!((good.max_body(), good.problem()), (10_000, None));
+        assert_eq!(isolate.learn(Ok(None), Time(1)).max_body(), 2_000);
+    }
+
+    #[test]
+    fn everyone_looks_before_the_first_answer_and_one_after_it() {
+        let isolate = isolate();
+        assert!(isolate.is_due(Time(1)) && isolate.is_due(Time(1)));
+        isolate.learn(Ok(None), Time(1));
+        assert!(!isolate.is_due(Time(10_000)));
+        assert!(isolate.is_due(Time(10_001)) && !isolate.is_due(Time(10_001)));
     }
 }

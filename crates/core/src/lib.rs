@@ -36,6 +36,7 @@ pub mod op;
 pub mod route;
 pub mod run;
 pub mod serve;
+pub mod snapshot;
 pub mod trace;
 pub mod wire;
 pub mod work;

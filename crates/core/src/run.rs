@@ -19,22 +19,22 @@ use crate::call::{AttemptReport, Ended, Plan, Shape};
 use crate::drive::{Driven, Question, drive};
 use crate::error::{Error, Kind};
 use crate::host::{Bytes, Held, Host, Key, Time};
-use crate::identity::key::Identity;
-use crate::isolate::Isolate;
+use crate::identity::Identity;
 use crate::ledger::receipt::{Outcome, Receipt};
 use crate::ledger::reserve;
 use crate::modes::{Next, Op, Program, Show};
 use crate::route::Target;
-use crate::trace;
+use crate::snapshot::Snapshot;
+use crate::trace::{self, Trace};
 use crate::wire::Frame;
-use crate::wire::event::{Finish, Usage};
+use crate::wire::event::{Finish, ToolDelta, Usage};
 
 /// One answer to make.
 pub struct Job {
     /// Who asks.
     pub identity: Identity,
-    /// The request's trace id.
-    pub trace: String,
+    /// The request's trace.
+    pub trace: Trace,
     /// What is to be done.
     pub program: Program,
     /// Where it may be asked, in order.
@@ -43,8 +43,10 @@ pub struct Job {
     pub shape: Shape,
     /// Hedging of each ask.
     pub hedge: Option<Duration>,
-    /// Whether the answer may come from, and go to, the cache.
-    pub cache: bool,
+    /// How long the answer may be kept, if it may come from and go to the cache.
+    pub cache: Option<Duration>,
+    /// The most that the whole answer may take, beside the configured deadlines.
+    pub bound: Option<Duration>,
     /// When the request came.
     pub started: Time,
 }
@@ -83,6 +85,8 @@ pub struct Final {
     pub ended: Ended,
     /// The answer's text.
     pub text: String,
+    /// The tools that it calls, whole.
+    pub tools: Vec<ToolDelta>,
     /// The provider's reason.
     pub finish: Option<Finish>,
     /// Tokens of all asks.
@@ -92,8 +96,8 @@ pub struct Final {
 }
 
 /// Runs a program inside the request. The receipt is stored before `Said::Ended` is said.
-pub fn inline<H: Host>(host: H, isolate: Arc<Isolate>, job: Job) -> impl Stream<Item = Said> + use<H> {
-    let starter = (host.clone(), isolate.clone());
+pub fn inline<H: Host>(host: H, snapshot: Arc<Snapshot>, job: Job) -> impl Stream<Item = Said> + use<H> {
+    let starter = (host.clone(), snapshot.clone());
     let start = move |op: Asking, question: Question| {
         let driven = drive(starter.0.clone(), starter.1.clone(), question);
         Box::pin(driven.map(move |driven| (op, driven)))
@@ -108,7 +112,7 @@ pub fn inline<H: Host>(host: H, isolate: Arc<Isolate>, job: Job) -> impl Stream<
         ready: VecDeque::new(),
         phase: Phase::Begin,
         host,
-        isolate,
+        snapshot,
         job,
         start,
     };
@@ -131,7 +135,7 @@ enum Phase {
 
 struct Inline<H, S, F> {
     host: H,
-    isolate: Arc<Isolate>,
+    snapshot: Arc<Snapshot>,
     job: Job,
     start: F,
     /// Of the hold and the receipt.
@@ -182,9 +186,7 @@ where
     }
 
     async fn cached(&mut self) -> Option<Bytes> {
-        if !self.job.cache {
-            return None;
-        }
+        self.job.cache?;
         let Program::Chat(chat) = &self.job.program else { return None };
         let key = cache::key(&self.job.identity.tenant, &chat.prompt, &self.job.targets, self.job.shape);
         let value = self.host.cached(&key, self.job.started).await;
@@ -211,6 +213,9 @@ where
     /// Takes the answer's place and its worst price. When the tenant's places are taken, those of owners that died
     /// are freed first, once.
     async fn hold(&mut self) -> Result<(), Error> {
+        if !reserve::is_limited(self.snapshot.config(), &self.job.identity.tenant) {
+            return Ok(());
+        }
         let tenant = &self.job.identity.tenant;
         let program = &self.job.program;
         let micros = reserve::worst_cost(
@@ -219,10 +224,10 @@ where
             program.input_bound(),
             program.max_output(),
         );
-        let note = settle::Note::new(&self.job.trace, &self.job.identity.key, program.mode(), None);
+        let note = settle::Note::new(self.job.trace.id(), &self.job.identity.key, program.mode(), None);
         let now = self.host.now();
-        let hold = reserve::hold(self.isolate.config(), tenant, &self.id, note.text(), micros, now);
-        if let Some(error) = reserve::impossible(self.isolate.config(), tenant, micros) {
+        let hold = reserve::hold(self.snapshot.config(), tenant, &self.id, note.text(), micros, now);
+        if let Some(error) = reserve::impossible(self.snapshot.config(), tenant, micros) {
             return Err(error);
         }
         let mut held = match self.host.hold(&hold).await {
@@ -256,8 +261,12 @@ where
                     }
                     let shape = if show == Show::Answer { self.job.shape } else { Shape::Stream };
                     self.gather.ask(id, prompt.estimated_input());
-                    let question =
-                        Question { prompt, targets: self.job.targets.clone(), plan: self.plan(shape) };
+                    let question = Question {
+                        prompt,
+                        targets: self.job.targets.clone(),
+                        plan: self.plan(shape),
+                        trace: self.job.trace.clone(),
+                    };
                     self.asks.push((self.start)(Asking { id, show }, question));
                 }
             }
@@ -265,7 +274,11 @@ where
     }
 
     fn plan(&self, shape: Shape) -> Plan {
-        let deadlines = self.isolate.config().deadlines.clone();
+        let mut deadlines = self.snapshot.config().deadlines.clone();
+        if let Some(bound) = self.job.bound {
+            let bound = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
+            deadlines.whole_ms = deadlines.whole_ms.min(bound);
+        }
         Plan { targets: 0, shape, deadlines, hedge: self.job.hedge, started: self.job.started }
     }
 
@@ -334,8 +347,7 @@ where
         }
         let target = receipt.attempts.iter().find(|it| it.outcome == crate::call::Fate::Answered)?;
         let value = std::mem::take(&mut self.tee).value(&target.target)?;
-        let ttl = Duration::from_secs(self.isolate.config().cache.ttl_seconds);
-        Some((key, value, self.host.now().plus(ttl)))
+        Some((key, value, self.host.now().plus(self.job.cache?)))
     }
 
     fn receipt(&self, outcome: Outcome) -> Receipt {
@@ -343,7 +355,7 @@ where
         let now = self.host.now();
         self.gather.receipt(
             &self.id,
-            &job.trace,
+            job.trace.id(),
             &job.identity.key,
             job.program.mode(),
             outcome,

@@ -2,7 +2,11 @@
 
 mod answers;
 mod books;
+mod config;
+pub(crate) mod current;
 mod health;
+mod identify;
+mod keys;
 mod tasks;
 
 use std::sync::Arc;
@@ -10,20 +14,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::Stream;
 use futures::future::Either;
-use http::header::{AUTHORIZATION, HeaderMap};
+use http::header::HeaderMap;
 use http::request::Parts;
-use http::{Request, Response, Uri};
+use http::{HeaderValue, Response, StatusCode, Uri};
 
-use crate::api::{self, Handler, response};
+use crate::api::routes::{Access, Handler, Row};
+use crate::api::{self, cors, response};
 use crate::error::{Error, Kind};
 use crate::host::{Host, Time};
-use crate::identity::key::{self, Identity, SECRET_NAME};
+use crate::identity::Identity;
 use crate::isolate::Isolate;
-use crate::trace;
-
-/// The largest request body, in bytes. A host stops reading there and answers with [`refuse`]. Lambda takes 6 MB
-/// with base64's third on top.
-pub const MAX_BODY: usize = 4 * 1024 * 1024;
+use crate::snapshot::Snapshot;
+use crate::trace::{self, Trace};
 
 /// The body of an answer.
 pub enum Reply<S> {
@@ -33,42 +35,15 @@ pub enum Reply<S> {
     Stream(S),
 }
 
-/// Answers one request.
-pub async fn serve<H: Host>(
-    host: H,
-    isolate: Arc<Isolate>,
-    request: Request<Bytes>,
-) -> Response<Reply<impl Stream<Item = Bytes> + use<H>>> {
-    let now = host.now();
-    let trace = trace::id(now, host.random());
-    let (parts, body) = request.into_parts();
-    let surface = api::surface(parts.uri.path());
-    let asking = Asking { uri: parts.uri, headers: parts.headers, body, trace: trace.clone(), now };
-    let mut response = match dispatch(host, isolate, &parts.method, asking).await {
-        Ok(response) => response,
-        Err(error) => response::error(surface, &error, &trace).map(Reply::Whole),
-    };
-    response::set(response.headers_mut(), response::TRACE, &trace);
-    response
-}
-
-/// Whether a request is worth reading: its route exists and its caller is known. Hosts ask before they buffer a body,
-/// so that strangers cannot fill their memory.
-pub fn admit<H: Host>(host: &H, isolate: &Isolate, parts: &Parts) -> Result<(), Box<Response<Bytes>>> {
-    let admitted = api::find(&parts.method, parts.uri.path()).and_then(|(row, _)| {
-        if row.keyed { identify(host, isolate, &parts.headers).map(|_| ()) } else { Ok(()) }
-    });
-    admitted.map_err(|error| {
-        let trace = trace::id(host.now(), host.random());
-        let mut response = response::error(api::surface(parts.uri.path()), &error, &trace);
-        response::set(response.headers_mut(), response::TRACE, &trace);
-        Box::new(response)
-    })
-}
-
-/// The answer to a request that the host could not read, in its surface's error shape.
-pub fn refuse(uri: &Uri, error: &Error) -> Response<Bytes> {
-    response::error(api::surface(uri.path()), error, "")
+/// A request that is worth reading: its route exists and its caller may call it.
+pub struct Admitted {
+    row: &'static Row,
+    /// What stands where the route has a name in braces.
+    id: String,
+    identity: Option<Identity>,
+    snapshot: Arc<Snapshot>,
+    asking: Asking,
+    origin: Option<HeaderValue>,
 }
 
 /// A request on its way through.
@@ -76,54 +51,167 @@ struct Asking {
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
-    trace: String,
+    trace: Trace,
     now: Time,
 }
 
-async fn dispatch<H: Host>(
-    host: H,
-    isolate: Arc<Isolate>,
-    method: &http::Method,
-    asking: Asking,
-) -> Result<Response<Reply<impl Stream<Item = Bytes> + use<H>>>, Error> {
-    let path = asking.uri.path().to_owned();
-    let (row, id) = api::find(method, &path)?;
-    let identity = if row.keyed { Some(identify(&host, &isolate, &asking.headers)?) } else { None };
-    let id = id.unwrap_or_default();
-    let whole = |response: Response<Bytes>| Ok(response.map(Reply::Whole));
-    match (row.handler, identity) {
-        (Handler::Root, _) => whole(health::root()),
-        (Handler::Health, _) => whole(health::health()),
-        (Handler::Status, _) => whole(health::status(&isolate)),
-        (Handler::Ready, _) => whole(health::ready(&host, &isolate).await),
-        (handler @ (Handler::Completions | Handler::Chat | Handler::ChatStream), Some(identity)) => {
-            Ok(left(answers::answer(host, isolate, identity, asking, handler).await?))
+/// Decides on a request by its head alone. Hosts ask before they buffer a body, so that strangers cannot fill their
+/// memory. `Err` is the response to a request whose body need not be read.
+pub async fn admit<H: Host>(
+    host: &H,
+    isolate: &Isolate,
+    parts: Parts,
+) -> Result<Admitted, Box<Response<Bytes>>> {
+    let now = host.now();
+    let trace = Trace::of(&parts.headers, now, host.random());
+    let snapshot = current::snapshot(host, isolate).await;
+    let origin = cors::allowed(&snapshot.config().cors, &parts.headers);
+    let path = parts.uri.path();
+    if let (true, Some(origin)) = (cors::is_preflight(&parts.method, &parts.headers), &origin) {
+        let mut response = nothing();
+        cors::preflight(response.headers_mut());
+        finish(response.headers_mut(), host, &trace, Some(origin.clone()));
+        return Err(Box::new(response));
+    }
+    let admitted = async {
+        let (row, id) = api::find(&parts.method, path)?;
+        let identity = match row.access {
+            Access::Open => None,
+            Access::From(role) => {
+                let identity = identify::caller(host, &snapshot, &parts.headers, now).await?;
+                identify::require(&identity, role)?;
+                Some(identity)
+            }
+        };
+        Ok((row, id.unwrap_or_default().into_owned(), identity))
+    };
+    match admitted.await {
+        Ok((row, id, identity)) => {
+            let asking = Asking { uri: parts.uri, headers: parts.headers, body: Bytes::new(), trace, now };
+            Ok(Admitted { row, id, identity, snapshot, asking, origin })
         }
-        (Handler::TaskEvents, Some(identity)) => Ok(right(tasks::events(host, identity, &asking, id).await?)),
-        (Handler::TaskCreate, Some(identity)) => {
-            whole(tasks::create(&host, &isolate, &identity, &asking).await?)
-        }
-        (Handler::TaskRead, Some(identity)) => whole(tasks::read(&host, &identity.tenant, id).await?),
-        (Handler::TaskCancel, Some(identity)) => {
-            whole(tasks::cancel(&host, &isolate, &identity.tenant, id).await?)
-        }
-        (Handler::Models, Some(_)) => whole(books::models(&isolate)),
-        (Handler::Receipts, Some(Identity { tenant, .. })) => {
-            whole(books::receipts(&host, &tenant, &asking).await?)
-        }
-        (Handler::DeadLetters, Some(Identity { tenant, .. })) => {
-            whole(books::dead_letters(&host, &tenant, &asking).await?)
-        }
-        (Handler::Usage, Some(Identity { tenant, .. })) => whole(books::usage(&host, &tenant).await?),
-        (_, None) => {
-            Err(Error::new(Kind::Unauthorized, "send your API key as `Authorization: Bearer ock_…`"))
+        Err(error) => {
+            let mut response = response::error(api::surface(path), &error, trace.id());
+            finish(response.headers_mut(), host, &trace, origin);
+            Err(Box::new(response))
         }
     }
 }
 
-fn identify<H: Host>(host: &H, isolate: &Isolate, headers: &HeaderMap) -> Result<Identity, Error> {
-    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    key::verify(isolate.config(), host.secret(SECRET_NAME).as_deref(), authorization)
+impl Admitted {
+    /// The largest body that is read, in bytes.
+    pub fn max_body(&self) -> usize {
+        self.snapshot.max_body()
+    }
+
+    /// The answer to a request whose body the host could not read.
+    pub fn refuse<H: Host>(&self, host: &H, error: &Error) -> Response<Bytes> {
+        let trace = &self.asking.trace;
+        let mut response = response::error(api::surface(self.asking.uri.path()), error, trace.id());
+        finish(response.headers_mut(), host, trace, self.origin.clone());
+        response
+    }
+}
+
+/// A body that exceeds [`Admitted::max_body`].
+pub fn too_large(limit: usize) -> Error {
+    Error::new(Kind::TooLarge, format!("the request's body is larger than {limit} bytes"))
+}
+
+/// Answers one request.
+pub async fn serve<H: Host>(
+    host: H,
+    admitted: Admitted,
+    body: Bytes,
+) -> Response<Reply<impl Stream<Item = Bytes> + use<H>>> {
+    let Admitted { row, id, identity, snapshot, asking, origin } = admitted;
+    let surface = api::surface(asking.uri.path());
+    let trace = asking.trace.clone();
+    let asking = Asking { body, ..asking };
+    let mut response = match dispatch(host.clone(), snapshot, row.handler, identity, asking, &id).await {
+        Ok(response) => response,
+        Err(error) => response::error(surface, &error, trace.id()).map(Reply::Whole),
+    };
+    finish(response.headers_mut(), &host, &trace, origin);
+    response
+}
+
+/// The answer to a request whose head the host could not read, in its surface's error shape.
+pub fn refuse<H: Host>(host: &H, uri: &Uri, error: &Error) -> Response<Bytes> {
+    let trace = Trace::of(&HeaderMap::new(), host.now(), host.random());
+    let mut response = response::error(api::surface(uri.path()), error, trace.id());
+    finish(response.headers_mut(), host, &trace, None);
+    response
+}
+
+/// What every response carries.
+fn finish<H: Host>(headers: &mut HeaderMap, host: &H, trace: &Trace, origin: Option<HeaderValue>) {
+    response::set(headers, response::TRACE, trace.id());
+    trace.write(headers, host.random());
+    if let Some(origin) = origin {
+        cors::open(headers, origin);
+    }
+}
+
+async fn dispatch<H: Host>(
+    host: H,
+    snapshot: Arc<Snapshot>,
+    handler: Handler,
+    identity: Option<Identity>,
+    asking: Asking,
+    id: &str,
+) -> Result<Response<Reply<impl Stream<Item = Bytes> + use<H>>>, Error> {
+    let whole = |response: Response<Bytes>| Ok(response.map(Reply::Whole));
+    let Some(identity) = identity else {
+        return whole(match handler {
+            Handler::Root => health::root(),
+            Handler::Health => health::health(),
+            Handler::Status => health::status(&snapshot),
+            Handler::Ready => health::ready(&host, &snapshot).await,
+            Handler::OpenApi => response::json_of(200, &api::document(snapshot.max_body())),
+            Handler::Token => keys::token(&host, &snapshot, &asking).await?,
+            _ => return Err(identify::missing()),
+        });
+    };
+    let tenant = &identity.tenant;
+    whole(match handler {
+        Handler::Completions | Handler::Chat | Handler::ChatStream | Handler::Embeddings => {
+            return Ok(left(answers::answer(host, snapshot, identity, asking, handler).await?));
+        }
+        Handler::TaskEvents => return Ok(right(tasks::events(host, identity, &asking, id).await?)),
+        Handler::TaskCreate => tasks::create(&host, &snapshot, &identity, &asking).await?,
+        Handler::TaskRead => tasks::read(&host, tenant, id).await?,
+        Handler::TaskCancel => tasks::cancel(&host, &snapshot, tenant, id).await?,
+        Handler::Models => books::models(&snapshot),
+        Handler::Model => books::model(&snapshot, id)?,
+        Handler::Receipts => books::receipts(&host, tenant, &asking).await?,
+        Handler::DeadLetters => books::dead_letters(&host, tenant, &asking).await?,
+        Handler::Usage => books::usage(&host, tenant).await?,
+        Handler::Metrics => books::metrics(&host, &snapshot, tenant).await?,
+        Handler::KeyList => keys::list(&host, &identity, &asking).await?,
+        Handler::KeyCreate => keys::create(&host, &snapshot, &identity, &asking).await?,
+        Handler::KeyRevoke => keys::revoke(&host, &snapshot, &identity, &asking, id).await?,
+        Handler::ConfigRead => config::read(&host).await?,
+        Handler::ConfigWrite => config::write(&host, &snapshot, &identity, &asking).await?,
+        Handler::ConfigRemove => config::remove(&host).await?,
+        Handler::Planned => {
+            let detail = format!("{} is planned and not built yet", asking.uri.path());
+            return Err(Error::new(Kind::Planned, detail));
+        }
+        Handler::Root
+        | Handler::Health
+        | Handler::Status
+        | Handler::Ready
+        | Handler::OpenApi
+        | Handler::Token => return Err(Error::new(Kind::Internal, "this route takes no credential")),
+    })
+}
+
+/// 204.
+fn nothing() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 /// A task's id, as a caller wrote it.

@@ -14,6 +14,8 @@ use crate::ledger::receipt::Receipt;
 use crate::ledger::{reserve, usage};
 use crate::run::detached::{self, Stepped, Wake};
 use crate::run::settle;
+use crate::serve::current;
+use crate::snapshot::Snapshot;
 use crate::trace;
 
 /// The longest wait before a message is delivered again.
@@ -49,21 +51,23 @@ pub struct Ticked {
 
 /// Handles one delivery. `attempt` counts deliveries from 1.
 pub async fn message<H: Host>(host: H, isolate: Arc<Isolate>, message: &Message, attempt: u32) -> Verdict {
-    match handle(&host, &isolate, message).await {
+    let snapshot = &current::snapshot(&host, &isolate).await;
+    match handle(&host, snapshot, message).await {
         Ok(Stepped::Done) => Verdict::Done,
         Ok(Stepped::Later(wait)) => later(&host, message, wait).await,
-        Ok(Stepped::Failed(error)) | Err(error) => failed(&host, &isolate, message, attempt, &error).await,
+        Ok(Stepped::Failed(error)) | Err(error) => failed(&host, snapshot, message, attempt, &error).await,
     }
 }
 
 /// Sweeps expired holds and rolls up usage, for every tenant. Called once a minute or oftener.
 pub async fn tick<H: Host>(host: H, isolate: Arc<Isolate>) -> Ticked {
     let mut ticked = Ticked::default();
-    let config = isolate.config();
+    let snapshot = current::snapshot(&host, &isolate).await;
+    let config = snapshot.config();
     let longest = config.lease().max(Duration::from_millis(config.runs.lease_ms));
     // The sweep before has written the receipts of those that died; the grace is for clocks that differ.
     let horizon = longest.saturating_add(Duration::from_millis(config.deadlines.grace_ms));
-    for row in &isolate.config().tenants {
+    for row in &config.tenants {
         let tenant = &row.name;
         match settle::sweep(&host, tenant, host.now()).await {
             Ok(swept) => {
@@ -95,12 +99,12 @@ async fn later<H: Host>(host: &H, message: &Message, wait: Duration) -> Verdict 
     }
 }
 
-async fn handle<H: Host>(host: &H, isolate: &Arc<Isolate>, message: &Message) -> Result<Stepped, Error> {
+async fn handle<H: Host>(host: &H, snapshot: &Arc<Snapshot>, message: &Message) -> Result<Stepped, Error> {
     match message.topic.as_str() {
         detached::TOPIC => {
             let wake: Wake = serde_json::from_str(&message.body)
                 .map_err(|error| Error::invalid(format!("the message's body cannot be read: {error}")))?;
-            detached::step(host, isolate, &message.tenant, &wake.run).await
+            detached::step(host, snapshot, &message.tenant, &wake.run).await
         }
         topic => Err(Error::new(Kind::NotFound, format!("nothing handles the topic {topic:?}"))),
     }
@@ -109,12 +113,12 @@ async fn handle<H: Host>(host: &H, isolate: &Arc<Isolate>, message: &Message) ->
 /// Doubles the delay with each attempt. The last failure is written where the tenant sees it, and ends its run.
 async fn failed<H: Host>(
     host: &H,
-    isolate: &Isolate,
+    snapshot: &Snapshot,
     message: &Message,
     attempt: u32,
     error: &Error,
 ) -> Verdict {
-    let rules = &isolate.config().queue;
+    let rules = &snapshot.config().queue;
     let doubled =
         rules.retry_ms.saturating_mul(1u64.checked_shl(attempt.saturating_sub(1)).unwrap_or(u64::MAX));
     let mut after = Duration::from_millis(doubled).min(MAX_DELAY);
@@ -124,7 +128,7 @@ async fn failed<H: Host>(
     if attempt < rules.max_attempts {
         return Verdict::Retry { after };
     }
-    match bury(host, isolate, message, attempt, error).await {
+    match bury(host, snapshot, message, attempt, error).await {
         Ok(()) => Verdict::Dead,
         Err(_) => Verdict::Retry { after },
     }
@@ -132,7 +136,7 @@ async fn failed<H: Host>(
 
 async fn bury<H: Host>(
     host: &H,
-    isolate: &Isolate,
+    snapshot: &Snapshot,
     message: &Message,
     attempt: u32,
     error: &Error,
@@ -140,7 +144,7 @@ async fn bury<H: Host>(
     if message.topic == detached::TOPIC
         && let Ok(wake) = serde_json::from_str::<Wake>(&message.body)
     {
-        detached::give_up(host, isolate, &message.tenant, &wake.run, error).await?;
+        detached::give_up(host, snapshot, &message.tenant, &wake.run, error).await?;
     }
     let now = host.now();
     let letter = json!({

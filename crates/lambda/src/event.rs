@@ -8,8 +8,11 @@ use bytes::Bytes;
 use http::header::{COOKIE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
 use opencode_core::error::{Error, Kind};
-use opencode_core::serve::MAX_BODY;
 use serde::Deserialize;
+
+/// The largest body that a function takes, in bytes, whatever the configuration says: Lambda's own bound is 6 MB for the
+/// event as a whole, in which a body is base64.
+pub const MAX_BODY: usize = 4 * 1024 * 1024;
 
 /// What AWS sends for one request. Members that are not read are ignored; those that are may be missing or null.
 #[derive(Debug, Deserialize)]

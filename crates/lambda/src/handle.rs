@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use opencode_core::host::{Caller, Clock, Net, NetError, Rounds, Secrets, Time};
+use opencode_core::host::{Caller, Clock, Net, NetError, Rounds, Secrets, Settings, StoreError, Time};
 use opencode_net::answer::Gone;
 use opencode_net::{Body, Client};
 
@@ -75,6 +75,13 @@ impl Net for Handle {
 impl Secrets for Handle {
     fn secret(&self, name: &str) -> Option<String> {
         std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+}
+
+impl Settings for Handle {
+    /// A function's own text is its environment, which does not change while it runs.
+    async fn settings(&self) -> Result<Option<Bytes>, StoreError> {
+        Ok(None)
     }
 }
 

@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use http::Response;
 use http::header::SET_COOKIE;
+use http::{Request, Response};
 use http_body_util::BodyExt;
 use lambda_runtime::tower::util::MapFutureLayer;
 use lambda_runtime::{Error, LambdaEvent, MetadataPrelude, Runtime, StreamResponse, service_fn};
+use opencode_core::error::Error as OurError;
 use opencode_core::isolate::Isolate;
-use opencode_core::serve::{Reply, refuse, serve};
-use opencode_net::answer::{Body, respond};
+use opencode_core::serve::{Reply, admit, refuse, serve, too_large};
+use opencode_net::answer::{Body, Gone, respond};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::aws::Aws;
@@ -57,20 +58,36 @@ async fn answer(
 ) -> Result<StreamResponse<impl Stream<Item = Result<Bytes, Infallible>> + Unpin + Send + 'static>, Error> {
     let permit = Arc::clone(&answering).acquire_owned().await?;
     let uri = event.uri().unwrap_or_default();
+    let stranger = Handle::new(Arc::clone(&aws), Gone::never());
+    let lost = |error: &OurError| refuse(&stranger, &uri, error);
     let response = match event.into_request() {
-        Err(error) => refuse(&uri, &error).map(Body::whole),
+        Err(error) => lost(&error).map(Body::whole),
         Ok(request) => {
-            respond(uri, |gone| {
+            respond(lost, |gone| {
                 let handle = Handle::new(aws, gone);
                 // Boxed: the runtime wraps it many times over, and so need not know how large it is.
-                Box::pin(
-                    async move { serve(handle, isolate, request).await.map(|reply| with(reply, permit)) },
-                )
+                Box::pin(admit_and_serve(handle, isolate, request, permit))
             })
             .await
         }
     };
     Ok(streamed(response, answering))
+}
+
+async fn admit_and_serve(
+    handle: Handle,
+    isolate: Arc<Isolate>,
+    request: Request<Bytes>,
+    permit: OwnedSemaphorePermit,
+) -> Response<Reply<impl Stream<Item = Bytes>>> {
+    let (parts, body) = request.into_parts();
+    match admit(&handle, &isolate, parts).await {
+        Err(response) => response.map(Reply::Whole),
+        Ok(admitted) if body.len() > admitted.max_body() => {
+            admitted.refuse(&handle, &too_large(admitted.max_body())).map(Reply::Whole)
+        }
+        Ok(admitted) => serve(handle, admitted, body).await.map(|reply| with(reply, permit)),
+    }
 }
 
 /// Keeps the permit until the answer's stream is dropped.

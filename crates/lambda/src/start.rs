@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opencode_core::catalog;
-use opencode_core::config::Config;
 use opencode_core::identity::key::SECRET_NAME;
-use opencode_core::isolate::Isolate;
+use opencode_core::isolate::{Base, Isolate};
 
 use crate::aws::{Aws, Settings};
+use crate::event::MAX_BODY;
 
 /// Which of the two functions this process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,12 +44,15 @@ impl Start {
             Some("work") => Function::Work,
             _ => return Err("OPENCODE_FUNCTION must be `http` or `work`".to_owned()),
         };
-        let mut config = Config::parse(&set("OPENCODE_CONFIG").unwrap_or_default())
-            .map_err(|error| format!("OPENCODE_CONFIG: {}", one_line(&error)))?;
-        if config.targets.is_empty() {
-            config.targets = catalog::discover(set);
-        }
-        let isolate = Isolate::new(config, set(SECRET_NAME).as_deref(), Some(ceiling(set)?))?;
+        let base = Base {
+            text: set("OPENCODE_CONFIG").unwrap_or_default(),
+            secret: set(SECRET_NAME),
+            ceiling: Some(ceiling(set)?),
+            max_body: MAX_BODY,
+            found: catalog::discover(set),
+            ..Base::default()
+        };
+        let isolate = Isolate::new(base)?;
         let aws = Aws::new(Settings::from_env(set)?)?;
         Ok(Self { function, isolate, aws: Arc::new(aws) })
     }
@@ -67,10 +70,6 @@ fn ceiling(set: impl Fn(&str) -> Option<String>) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds).saturating_sub(RESERVE))
 }
 
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +81,7 @@ mod tests {
             ("AWS_REGION", "us-east-1"),
             ("AWS_ACCESS_KEY_ID", "a"),
             ("AWS_SECRET_ACCESS_KEY", "b"),
+            (SECRET_NAME, "a secret of at least thirty-two bytes"),
         ];
         Start::from_env(|name| {
             let found = extra.iter().chain(&base).find(|(key, _)| *key == name);
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn the_ceiling_leaves_five_seconds() {
         let start = start(&[("OPENCODE_TIMEOUT_SECONDS", "60")]).unwrap();
-        assert_eq!(start.isolate.config().deadlines.whole_ms, 55_000);
+        assert_eq!(start.isolate.snapshot().config().deadlines.whole_ms, 55_000);
     }
 
     #[test]
@@ -109,6 +109,7 @@ mod tests {
             ("OPENCODE_TABLE", ""),
             ("OPENCODE_TIMEOUT_SECONDS", "5"),
             ("OPENCODE_CONFIG", "nonsense = 1"),
+            (SECRET_NAME, "short"),
             ("AWS_REGION", " "),
             ("AWS_ACCESS_KEY_ID", ""),
         ] {

@@ -35,7 +35,7 @@ pub(crate) async fn run(
             tracing::warn!(error, "a tick left work for the next");
         }
         tracing::debug!(swept = ticked.swept, rolled = ticked.rolled, "tick");
-        if let Err(error) = sweep(&shared.store).await {
+        if let Err(error) = sweep(&shared.process.store).await {
             tracing::warn!(%error, "expired rows were not removed");
         }
     }

@@ -12,4 +12,5 @@ mod worker;
 
 pub use local::Local;
 pub use platform::{Options, run};
+pub use server::MAX_BODY;
 pub use store::Store;

@@ -1,6 +1,8 @@
 //! The handle of one request or message: every port of the core, on this machine.
 
 use std::collections::HashMap;
+use std::io::Read as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,8 +10,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{Request, Response};
 use opencode_core::host::{
-    Appended, Blobs, Cache, Caller, Clock, Closed, Counters, Entry, Held, Hold, Key, Logs, Message, Net,
-    NetError, Overdue, Queue, Records, Rounds, Secrets, Spent, StoreError, Swap, Time, Versioned,
+    Appended, Blobs, Cache, Caller, Clock, Closed, Counters, Entry, Held, Hold, Key, Logs, MAX_RECORD,
+    Message, Net, NetError, Overdue, Queue, Records, Rounds, Secrets, Settings, Spent, StoreError, Swap,
+    Time, Versioned,
 };
 use opencode_core::identity::Tenant;
 use opencode_net::answer::Gone;
@@ -18,12 +21,20 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::store::Store;
 
-/// What all handles of a process share.
+/// What all handles of a thread share. Each thread has its own connections to the upstreams, so that an answer never
+/// waits for another thread to wake up.
 pub(crate) struct Shared {
-    pub store: Store,
     pub client: Client,
+    pub process: Arc<Process>,
+}
+
+/// What all threads share.
+pub(crate) struct Process {
+    pub store: Store,
     /// Asked before the environment.
     pub secrets: HashMap<String, String>,
+    /// Where the configuration is read again.
+    pub settings: Option<PathBuf>,
     /// Rung when a message may be due.
     pub bell: Notify,
 }
@@ -45,7 +56,7 @@ impl Local {
 
     fn store(&self) -> &Store {
         self.rounds.fetch_add(1, Ordering::Relaxed);
-        &self.shared.store
+        &self.shared.process.store
     }
 }
 
@@ -85,8 +96,24 @@ impl Net for Local {
 
 impl Secrets for Local {
     fn secret(&self, name: &str) -> Option<String> {
-        let secret = self.shared.secrets.get(name).cloned().or_else(|| std::env::var(name).ok());
+        let secret = self.shared.process.secrets.get(name).cloned().or_else(|| std::env::var(name).ok());
         secret.filter(|value| !value.is_empty())
+    }
+}
+
+impl Settings for Local {
+    /// Read in place: it is small, and read every few seconds at most.
+    async fn settings(&self) -> Result<Option<Bytes>, StoreError> {
+        let Some(path) = &self.shared.process.settings else { return Ok(None) };
+        let failed =
+            |error: std::io::Error| StoreError(format!("{} cannot be read: {error}", path.display()));
+        let mut text = Vec::new();
+        let file = std::fs::File::open(path).map_err(failed)?;
+        file.take(MAX_RECORD as u64 + 1).read_to_end(&mut text).map_err(failed)?;
+        if text.len() > MAX_RECORD {
+            return Err(StoreError(format!("{} is longer than {MAX_RECORD} bytes", path.display())));
+        }
+        Ok(Some(text.into()))
     }
 }
 
@@ -169,14 +196,14 @@ impl Blobs for Local {
 
 impl Queue for Local {
     async fn enqueue(&self, message: &Message, delay: Duration) -> Result<(), StoreError> {
-        self.shared.store.enqueue(message, delay, now()).await?;
+        self.shared.process.store.enqueue(message, delay, now()).await?;
         if delay.is_zero() {
-            self.shared.bell.notify_one();
+            self.shared.process.bell.notify_one();
         }
         Ok(())
     }
 
     async fn waiting(&self) -> Result<Option<u64>, StoreError> {
-        self.shared.store.waiting().await.map(Some)
+        self.shared.process.store.waiting().await.map(Some)
     }
 }

@@ -11,7 +11,7 @@ use opencode_net::Client;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
-use crate::local::Shared;
+use crate::local::{Process, Shared};
 use crate::store::Store;
 use crate::{cron, server, worker};
 
@@ -26,6 +26,8 @@ pub struct Options {
     pub data: PathBuf,
     /// Configuration and breakers.
     pub isolate: Arc<Isolate>,
+    /// The file that the configuration came from; read again while the host runs.
+    pub settings: Option<PathBuf>,
     /// How often `opencode_core::work::tick` runs; at least a millisecond. The first tick comes at once.
     pub tick: Duration,
     /// Secrets that go before environment variables of the same name.
@@ -34,15 +36,18 @@ pub struct Options {
 
 /// Serves until `shutdown` resolves; then takes no more work and gives what runs up to 10 s to finish. Fails only
 /// at the start.
+///
+/// Requests are answered on one thread per core; messages and ticks on the caller's runtime.
 pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result<(), String> {
-    let Options { listen, data, isolate, tick, secrets } = options;
+    let Options { listen, data, isolate, settings, tick, secrets } = options;
     let path = data.join("opencode.db");
     let store = Store::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let shared = Arc::new(Shared { store, client: Client::new()?, secrets, bell: Notify::new() });
+    let process = Arc::new(Process { store, secrets, settings, bell: Notify::new() });
+    let shared = Arc::new(Shared { client: Client::new()?, process: Arc::clone(&process) });
     let (stop, stopped) = watch::channel(false);
 
-    let requests =
-        tokio::spawn(server::run(listen, Arc::clone(&shared), Arc::clone(&isolate), stopped.clone()));
+    let threads = server::threads(&process, &isolate)?;
+    let requests = tokio::spawn(server::run(listen, threads, stopped.clone()));
     let messages = tokio::spawn(worker::run(Arc::clone(&shared), Arc::clone(&isolate), stopped.clone()));
     let ticks = tokio::spawn(cron::run(shared, isolate, tick, stopped));
 

@@ -13,16 +13,18 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use opencode_core::error::{Error, Kind};
+use opencode_core::error::Error;
 use opencode_core::isolate::Isolate;
-use opencode_core::serve::{MAX_BODY, admit, refuse, serve};
+use opencode_core::serve::{admit, refuse, serve, too_large};
+use opencode_net::Client;
 use opencode_net::answer::{Body, Gone, respond};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::runtime::Builder;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use crate::local::{Local, Shared};
+use crate::local::{Local, Process, Shared};
 
 /// Connections at once; the next ones wait in the system's backlog.
 const CONNECTIONS: usize = 4_096;
@@ -32,14 +34,16 @@ const STREAMS: u32 = 256;
 const HEAD: Duration = Duration::from_secs(10);
 /// How long a client may take to send a request's body.
 const BODY: Duration = Duration::from_secs(60);
+/// The largest body that the server takes, in bytes, whatever the configuration says.
+pub const MAX_BODY: usize = 64 * 1024 * 1024;
 /// How much of a refused body is read on, so that its sender gets to see the refusal.
-const DRAIN: usize = 4 * MAX_BODY;
+const DRAIN: usize = MAX_BODY;
 /// How often a silent HTTP/2 client is asked whether it is still there, and how long it has to answer.
 const PING: Duration = Duration::from_secs(20);
 /// The pause after a failed accept: the process is out of file descriptors, most likely.
 const BREATHER: Duration = Duration::from_millis(50);
 
-/// What every connection needs.
+/// What every connection of a thread needs.
 #[derive(Clone)]
 struct Context {
     shared: Arc<Shared>,
@@ -48,25 +52,82 @@ struct Context {
     busy: mpsc::Sender<()>,
 }
 
-/// Accepts until `stop`, then waits for the connections and the answers that outlive theirs.
-pub(crate) async fn run(
-    listen: TcpListener,
-    shared: Arc<Shared>,
-    isolate: Arc<Isolate>,
-    mut stop: watch::Receiver<bool>,
-) {
-    let (busy, mut answers) = mpsc::channel(1);
-    let context = Context { shared, isolate, busy };
-    let graceful = GracefulShutdown::new();
+/// A connection on its way to a thread, with its place among [`CONNECTIONS`].
+type Accepted = (std::net::TcpStream, Option<OwnedSemaphorePermit>);
+
+/// A thread that answers, with a runtime of its own: a request and everything it waits for stay on one core.
+pub(crate) struct Thread {
+    accepted: mpsc::Sender<Accepted>,
+    /// Resolves when the thread's last answer has ended.
+    over: oneshot::Receiver<()>,
+}
+
+/// Starts one thread per core.
+pub(crate) fn threads(process: &Arc<Process>, isolate: &Arc<Isolate>) -> Result<Vec<Thread>, String> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let start = |number: usize| -> Result<Thread, String> {
+        let shared = Arc::new(Shared { client: Client::new()?, process: Arc::clone(process) });
+        let isolate = Arc::clone(isolate);
+        let (accepted, connections) = mpsc::channel(CONNECTIONS);
+        let (ended, over) = oneshot::channel();
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| format!("no runtime for a thread: {error}"))?;
+        std::thread::Builder::new()
+            .name(format!("answers-{number}"))
+            .spawn(move || {
+                runtime.block_on(serve_connections(connections, shared, isolate));
+                let _ = ended.send(());
+            })
+            .map_err(|error| format!("no thread to answer on: {error}"))?;
+        Ok(Thread { accepted, over })
+    };
+    (0..cores).map(start).collect()
+}
+
+/// Accepts until `stop` and hands the connections to the threads in turn; then waits for the threads to finish what
+/// they have.
+pub(crate) async fn run(listen: TcpListener, threads: Vec<Thread>, mut stop: watch::Receiver<bool>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
+    for thread in threads.iter().cycle() {
         let (stream, permit) = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break,
             accepted = accept(&listen, &room) => accepted,
         };
-        tokio::spawn(connection(stream, context.clone(), graceful.watcher(), permit));
+        let _ = stream.set_nodelay(true);
+        // From this runtime's reactor to the thread's own.
+        match stream.into_std() {
+            Ok(stream) => {
+                let _ = thread.accepted.send((stream, permit)).await;
+            }
+            Err(error) => tracing::warn!(%error, "a connection was not accepted"),
+        }
     }
-    drop((listen, context));
+    drop(listen);
+    let threads: Vec<_> = threads.into_iter().map(|thread| thread.over).collect();
+    for over in threads {
+        let _ = over.await;
+    }
+}
+
+async fn serve_connections(
+    mut connections: mpsc::Receiver<Accepted>,
+    shared: Arc<Shared>,
+    isolate: Arc<Isolate>,
+) {
+    let (busy, mut answers) = mpsc::channel(1);
+    let context = Context { shared, isolate, busy };
+    let graceful = GracefulShutdown::new();
+    while let Some((stream, permit)) = connections.recv().await {
+        match TcpStream::from_std(stream) {
+            Ok(stream) => {
+                tokio::spawn(connection(stream, context.clone(), graceful.watcher(), permit));
+            }
+            Err(error) => tracing::warn!(%error, "a connection was not accepted"),
+        }
+    }
+    drop(context);
     graceful.shutdown().await;
     answers.recv().await;
 }
@@ -91,7 +152,6 @@ async fn connection(
     watcher: Watcher,
     _permit: Option<OwnedSemaphorePermit>,
 ) {
-    let _ = stream.set_nodelay(true);
     let asked = Arc::new(AtomicBool::new(false));
     let first = Arc::clone(&asked);
     let service = service_fn(move |request| {
@@ -100,7 +160,7 @@ async fn connection(
         async move { Ok::<_, Infallible>(answer(context, request).await) }
     });
 
-    let mut builder = Builder::new(TokioExecutor::new());
+    let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
     builder
         .http2()
@@ -126,23 +186,30 @@ async fn connection(
 
 async fn answer(context: Context, request: Request<Incoming>) -> Response<Body> {
     let (parts, mut body) = request.into_parts();
-    let stranger = Local::new(context.shared.clone(), Gone::never(), None);
-    if let Err(refusal) = admit(&stranger, &context.isolate, &parts) {
-        return refused(parts.version, *refusal, body);
-    }
-    let read = tokio::time::timeout(BODY, read(&mut body)).await;
-    let error = match read {
-        Ok(Ok(bytes)) => {
-            return respond(parts.uri.clone(), |gone| {
-                let host = Local::new(context.shared, gone, Some(context.busy));
-                serve(host, context.isolate, Request::from_parts(parts, bytes))
-            })
-            .await;
-        }
-        Ok(Err(error)) => error,
-        Err(_) => Error::invalid(format!("the body did not arrive within {} s", BODY.as_secs())),
+    let (version, uri) = (parts.version, parts.uri.clone());
+    let stranger = Local::new(Arc::clone(&context.shared), Gone::never(), None);
+    let admitted = match admit(&stranger, &context.isolate, parts).await {
+        Ok(admitted) => admitted,
+        Err(response) => return refused(version, *response, body),
     };
-    refused(parts.version, refuse(&parts.uri, &error), body)
+    let read = if body.is_end_stream() {
+        Ok(Bytes::new())
+    } else {
+        let read = tokio::time::timeout(BODY, read(&mut body, admitted.max_body())).await;
+        let late = || Error::invalid(format!("the body did not arrive within {} s", BODY.as_secs()));
+        read.unwrap_or_else(|_| Err(late()))
+    };
+    match read {
+        Ok(bytes) => {
+            let lost = |error: &Error| refuse(&stranger, &uri, error);
+            respond(lost, |gone| {
+                let host = Local::new(context.shared, gone, Some(context.busy));
+                serve(host, admitted, bytes)
+            })
+            .await
+        }
+        Err(error) => refused(version, admitted.refuse(&stranger, &error), body),
+    }
 }
 
 /// A refusal before the body was read ends the connection, unless there is no body.
@@ -158,21 +225,24 @@ fn refused(version: Version, refusal: Response<Bytes>, body: Incoming) -> Respon
     response
 }
 
-async fn read(body: &mut Incoming) -> Result<Bytes, Error> {
-    let too_large = || Error::new(Kind::TooLarge, format!("the body is larger than {MAX_BODY} bytes"));
-    if body.size_hint().lower() > MAX_BODY as u64 {
-        return Err(too_large());
+async fn read(body: &mut Incoming, limit: usize) -> Result<Bytes, Error> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large(limit));
     }
-    let mut bytes = BytesMut::new();
+    let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Error::invalid("the body broke off"))?;
         let Ok(chunk) = frame.into_data() else { continue };
-        if bytes.len() + chunk.len() > MAX_BODY {
-            return Err(too_large());
+        if whole.len() + chunk.len() > limit {
+            return Err(too_large(limit));
         }
-        bytes.extend_from_slice(&chunk);
+        // Most bodies come as one chunk, which need not be copied.
+        if whole.is_empty() && body.is_end_stream() {
+            return Ok(chunk);
+        }
+        whole.extend_from_slice(&chunk);
     }
-    Ok(bytes.freeze())
+    Ok(whole.freeze())
 }
 
 /// Reads a refused body on and forgets it: closing on unread bytes would reset the connection, and the refusal

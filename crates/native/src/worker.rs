@@ -28,7 +28,7 @@ pub(crate) async fn run(shared: Arc<Shared>, isolate: Arc<Isolate>, mut stop: wa
             biased;
             _ = stop.wait_for(|stop| *stop) => break,
             Some(ended) = running.join_next() => report(ended),
-            () = shared.bell.notified() => {}
+            () = shared.process.bell.notified() => {}
             () = tokio::time::sleep(poll) => {}
         }
     }
@@ -43,8 +43,8 @@ async fn claim(shared: &Arc<Shared>, isolate: &Arc<Isolate>, running: &mut JoinS
     if limit == 0 {
         return false;
     }
-    let lease = now().plus(Duration::from_millis(isolate.config().runs.lease_ms));
-    match shared.store.claim(limit, now(), lease).await {
+    let lease = now().plus(Duration::from_millis(isolate.snapshot().config().runs.lease_ms));
+    match shared.process.store.claim(limit, now(), lease).await {
         Ok(claimed) => {
             let more = claimed.len() == CLAIM;
             for claimed in claimed {
@@ -68,7 +68,7 @@ async fn deliver(shared: Arc<Shared>, isolate: Arc<Isolate>, claimed: Claimed) {
         Verdict::Dead => Fate::Dead,
     };
     // If this fails, the message comes again when its lease ends.
-    if let Err(error) = shared.store.settle(id, attempt, fate).await {
+    if let Err(error) = shared.process.store.settle(id, attempt, fate).await {
         tracing::warn!(%error, topic = message.topic, "a verdict was not stored");
     }
 }

@@ -6,14 +6,15 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use opencode_core::config::Config;
-use opencode_core::isolate::Isolate;
-use opencode_core::serve::MAX_BODY;
+use opencode_core::isolate::{Base, Isolate};
 use opencode_native::{Options, run};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+/// The largest body that these servers take.
+const MAX_BODY: usize = 1024 * 1024;
 
 struct Running {
     address: SocketAddr,
@@ -27,10 +28,13 @@ async fn start() -> Running {
     let listen = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listen.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
+    let secret = Some("a secret of at least thirty-two bytes".to_owned());
+    let base = Base { secret, max_body: MAX_BODY, ..Base::default() };
     let options = Options {
         listen,
         data: folder.path().to_owned(),
-        isolate: Isolate::new(Config::default(), None, None).unwrap(),
+        isolate: Isolate::new(base).unwrap(),
+        settings: None,
         tick: Duration::from_millis(20),
         secrets: HashMap::new(),
     };

@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use http::{Response, Uri};
+use http::Response;
 use http_body::{Frame, SizeHint};
 use opencode_core::error::{Error, Kind};
-use opencode_core::serve::{Reply, refuse};
+use opencode_core::serve::Reply;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// How long one chunk may wait for the client to read the one before it. After it the client counts as gone.
@@ -26,9 +26,10 @@ pub const MAX_SEND: Duration = Duration::from_secs(60);
 /// `opencode_core::serve::serve`, with the source for the host's `Caller::gone`.
 ///
 /// Dropping the returned future, or later the body, means that the client has left; the task runs on to its end.
-/// An answer that dies before its head becomes the surface's own form of an internal error.
-pub async fn respond<F, A, S>(uri: Uri, begin: F) -> Response<Body>
+/// An answer that dies before its head becomes what `refuse` makes of an internal error.
+pub async fn respond<R, F, A, S>(refuse: R, begin: F) -> Response<Body>
 where
+    R: FnOnce(&Error) -> Response<Bytes>,
     F: FnOnce(Gone) -> A,
     A: Future<Output = Response<Reply<S>>> + Send + 'static,
     S: Stream<Item = Bytes> + Send + 'static,
@@ -55,7 +56,7 @@ where
         Err(_) => {
             tracing::error!("an answer ended before its head");
             let error = Error::new(Kind::Internal, "the answer could not be made");
-            refuse(&uri, &error).map(Body::whole)
+            refuse(&error).map(Body::whole)
         }
     }
 }

@@ -19,12 +19,16 @@ fn refused(output: &Output, says: &str) {
 #[test]
 fn what_cannot_start_ends_with_2_and_one_line() {
     let folder = tempfile::tempdir().unwrap();
-    refused(&opencode(folder.path()).output().unwrap(), "OPENAI_API_KEY");
+    refused(&opencode(folder.path()).arg("--no-model").output().unwrap(), "OPENAI_API_KEY");
+    // No folder to keep a model in, and no Python to fetch one with.
+    refused(&opencode(folder.path()).output().unwrap(), "--model");
+    let home = folder.path();
+    refused(&opencode(home).env("HOME", home).env("PATH", "/none").output().unwrap(), "python3-pip");
     refused(&opencode(folder.path()).args(["--config", "absent.toml"]).output().unwrap(), "absent.toml");
     // From here on there is a target.
     let opencode = |folder| {
         let mut command = opencode(folder);
-        command.env("OLLAMA_HOST", "127.0.0.1");
+        command.arg("--no-model").env("OLLAMA_HOST", "127.0.0.1");
         command
     };
     refused(&opencode(folder.path()).args(["--data", "/dev/null/x"]).output().unwrap(), "--data");
@@ -42,7 +46,7 @@ fn what_cannot_start_ends_with_2_and_one_line() {
 fn it_says_where_it_is_and_how_to_ask() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = opencode(folder.path());
-    command.env("OLLAMA_HOST", "127.0.0.1:9").stdout(Stdio::piped()).stderr(Stdio::null());
+    command.arg("--no-model").env("OLLAMA_HOST", "127.0.0.1:9").stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut said = Vec::new();

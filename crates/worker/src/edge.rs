@@ -6,7 +6,8 @@ use std::future::pending;
 use std::rc::Rc;
 use std::time::Duration;
 
-use opencode_core::host::{Caller, Clock, Rounds, Secrets, Time};
+use bytes::Bytes;
+use opencode_core::host::{Caller, Clock, Rounds, Secrets, Settings, StoreError, Time};
 use worker::{Delay, Env};
 
 use crate::gone::Gone;
@@ -64,6 +65,12 @@ impl Clock for Edge {
 impl Secrets for Edge {
     fn secret(&self, name: &str) -> Option<String> {
         lookup(&self.0.env, name)
+    }
+}
+
+impl Settings for Edge {
+    async fn settings(&self) -> Result<Option<Bytes>, StoreError> {
+        self.kept_settings().await.map_err(|error| StoreError(js::reason(&error)))
     }
 }
 

@@ -1,12 +1,11 @@
-//! The isolate's configuration, read once.
+//! What the isolate starts with, read once.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
 
 use opencode_core::catalog::discover;
-use opencode_core::config::Config;
 use opencode_core::identity::key::SECRET_NAME;
-use opencode_core::isolate::Isolate;
+use opencode_core::isolate::{Base, Isolate};
 use worker::{Env, console_error};
 
 use crate::edge::lookup;
@@ -14,12 +13,15 @@ use crate::edge::lookup;
 /// The variable with the configuration's TOML text.
 const CONFIG_NAME: &str = "OPENCODE_CONFIG";
 
+/// The largest body that is taken, in bytes, whatever the configuration says. All requests of an isolate share 128 MB.
+const MAX_BODY: usize = 16 * 1024 * 1024;
+
 thread_local! {
     static ISOLATE: OnceCell<Result<Arc<Isolate>, String>> = const { OnceCell::new() };
 }
 
 /// What this isolate runs with, or what to tell callers when the deployment's configuration cannot be used. Why it
-/// cannot is for the logs: the parser quotes the configuration.
+/// cannot is for the logs.
 pub fn get(env: &Env) -> Result<Arc<Isolate>, String> {
     ISOLATE.with(|cell| cell.get_or_init(|| make(env).map_err(report)).clone())
 }
@@ -30,10 +32,11 @@ fn report(why: String) -> String {
 }
 
 fn make(env: &Env) -> Result<Arc<Isolate>, String> {
-    let text = lookup(env, CONFIG_NAME).unwrap_or_default();
-    let mut config = Config::parse(&text).map_err(|why| format!("{CONFIG_NAME}: {why}"))?;
-    if config.targets.is_empty() {
-        config.targets = discover(|name| lookup(env, name));
-    }
-    Isolate::new(config, lookup(env, SECRET_NAME).as_deref(), None)
+    Isolate::new(Base {
+        text: lookup(env, CONFIG_NAME).unwrap_or_default(),
+        secret: lookup(env, SECRET_NAME),
+        max_body: MAX_BODY,
+        found: discover(|name| lookup(env, name)),
+        ..Base::default()
+    })
 }

@@ -39,7 +39,17 @@ impl Cache for Edge {
     }
 }
 
+/// The key of the configuration that an operator keeps here; the platform's own values begin with a tenant, and `_`
+/// is the platform itself. `wrangler kv key put --binding CACHE _/config --path FILE` writes it.
+const SETTINGS: &str = "_/config";
+
 impl Edge {
+    /// The configuration as KV has it here and now.
+    pub async fn kept_settings(&self) -> Result<Option<Bytes>, worker::Error> {
+        let kept = self.env().kv(BINDING)?.get(SETTINGS).bytes().await?;
+        Ok(kept.map(Bytes::from))
+    }
+
     async fn kv_get(&self, key: &Key) -> Result<Option<Vec<u8>>, worker::Error> {
         Ok(self.env().kv(BINDING)?.get(&key.to_string()).bytes().await?)
     }

@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{Method, Request, Response, Uri};
 use js_sys::Uint8Array;
 use opencode_core::error::{Error, Kind};
-use opencode_core::serve::{MAX_BODY, Reply, admit, refuse, serve};
+use opencode_core::serve::{Reply, admit, refuse, serve, too_large};
 use wasm_bindgen::JsValue;
 use web_sys::ResponseInit;
 use worker::{Body, Context, Delay, Env, console_error, event};
@@ -49,28 +49,29 @@ async fn respond(
 
     let parts = match parts(&request) {
         Ok(parts) => parts,
-        Err(error) => return whole(head, refuse(&Uri::from_static("/"), &error)),
+        Err(error) => return whole(head, refuse(&edge, &Uri::from_static("/"), &error)),
     };
     #[cfg(feature = "probe")]
     if crate::probe::takes(&parts.uri) {
         let body = match body(&request, crate::probe::MAX_BODY).await {
             Ok(body) => body,
-            Err(error) => return whole(head, refuse(&parts.uri, &error)),
+            Err(error) => return whole(head, refuse(&edge, &parts.uri, &error)),
         };
         return whole(head, crate::probe::answer(&edge, Request::from_parts(parts, body)).await);
     }
     let isolate = match isolate::get(&env) {
         Ok(isolate) => isolate,
-        Err(why) => return whole(head, refuse(&parts.uri, &Error::new(Kind::Unavailable, why))),
+        Err(why) => return whole(head, refuse(&edge, &parts.uri, &Error::new(Kind::Unavailable, why))),
     };
-    if let Err(response) = admit(&edge, &isolate, &parts) {
-        return whole(head, *response);
-    }
-    let body = match body(&request, MAX_BODY).await {
+    let admitted = match admit(&edge, &isolate, parts).await {
+        Ok(admitted) => admitted,
+        Err(response) => return whole(head, *response),
+    };
+    let body = match body(&request, admitted.max_body()).await {
         Ok(body) => body,
-        Err(error) => return whole(head, refuse(&parts.uri, &error)),
+        Err(error) => return whole(head, admitted.refuse(&edge, &error)),
     };
-    let (parts, reply) = serve(edge, isolate, Request::from_parts(parts, body)).await.into_parts();
+    let (parts, reply) = serve(edge, admitted, body).await.into_parts();
     let stream = match reply {
         Reply::Whole(bytes) => return whole(head, Response::from_parts(parts, bytes)),
         Reply::Stream(stream) => stream,
@@ -120,8 +121,7 @@ async fn chunks(request: &web_sys::Request, limit: usize) -> Result<Bytes, Error
     while let Some(chunk) = net::next(&mut stream).await {
         let chunk = chunk.map_err(|_| Error::invalid("the request's body ended before it was complete"))?;
         if body.len().saturating_add(chunk.len()) > limit {
-            let detail = format!("the request's body is larger than {limit} bytes");
-            return Err(Error::new(Kind::TooLarge, detail));
+            return Err(too_large(limit));
         }
         body.extend_from_slice(&chunk);
     }

@@ -22,10 +22,14 @@ const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   test [SUITE...] [--filter TEXT]  sets up the tools, builds what the suites need and runs them;
-                                   suites: unit tidy golden ports hosts deploy-check (all without a name)
+                                   suites: unit tidy golden ports hosts clients contract deploy-check
+                                   (all without a name)
   build [native|worker|lambda...]  builds the release artefacts (all without a name)
   deploy-check                     checks the deploy files and the artefacts' sizes, offline
-  bench                            measures the artefacts and prints a table in Markdown
+  bench [NAME...] [--quick] [--only LIST]
+                                   measures the artefacts beside what else there is (all benchmarks without a name);
+                                   --only names contestants and parts: direct,nginx,ours,tensorzero,portkey,
+                                   litellm,worker,lambda; LiteLLM is a download of 750 MB
   tools                            sets up every tool in the cache folder, if it is not there yet";
 
 fn main() -> ExitCode {
@@ -49,7 +53,7 @@ fn run() -> Result<()> {
         "test" => suites::test(names, arguments.filter.as_deref()),
         "build" => artefacts::build(names),
         "deploy-check" if names.is_empty() => deploy::check(),
-        "bench" if names.is_empty() => bench::run(),
+        "bench" => bench::run(names, &arguments.bench),
         "tools" if names.is_empty() => tools::set_up(&tools::ALL).map(drop),
         "help" => {
             println!("{USAGE}");
@@ -61,11 +65,12 @@ fn run() -> Result<()> {
     }
 }
 
-/// The command line: a command, names, and a filter for `test`.
+/// The command line: a command, names, a filter for `test`, and how to `bench`.
 struct Arguments {
     command: String,
     names: Vec<String>,
     filter: Option<String>,
+    bench: bench::Options,
 }
 
 impl Arguments {
@@ -74,11 +79,17 @@ impl Arguments {
         let wrong = |error: lexopt::Error| Failure::Missing(format!("{error}\n{USAGE}"));
         let mut words = Vec::new();
         let mut filter = None;
+        let mut bench = bench::Options::default();
         let mut parser = lexopt::Parser::from_env();
         while let Some(argument) = parser.next().map_err(wrong)? {
             match argument {
                 Long("filter") => {
                     filter = Some(parser.value().and_then(|value| value.string()).map_err(wrong)?)
+                }
+                Long("quick") => bench.quick = true,
+                Long("only") => {
+                    let list = parser.value().and_then(|value| value.string()).map_err(wrong)?;
+                    bench.only.extend(list.split(',').map(|name| name.trim().to_owned()));
                 }
                 Long("help") | Short('h') => words.insert(0, "help".to_owned()),
                 Value(word) => words.push(word.string().map_err(wrong)?),
@@ -88,6 +99,6 @@ impl Arguments {
         if words.is_empty() {
             words.push("help".to_owned());
         }
-        Ok(Self { command: words.remove(0), names: words, filter })
+        Ok(Self { command: words.remove(0), names: words, filter, bench })
     }
 }

@@ -21,17 +21,23 @@ pub enum Suite {
     Ports,
     /// One black-box suite against every host.
     Hosts,
+    /// The official SDKs against every host.
+    Clients,
+    /// `/openapi.json` against the native host.
+    Contract,
     /// The deploy files and the artefacts' sizes.
     DeployCheck,
 }
 
 /// All suites, in the order they run.
-const ALL: [(Suite, &str); 6] = [
+const ALL: [(Suite, &str); 8] = [
     (Suite::Unit, "unit"),
     (Suite::Tidy, "tidy"),
     (Suite::Golden, "golden"),
     (Suite::Ports, "ports"),
     (Suite::Hosts, "hosts"),
+    (Suite::Clients, "clients"),
+    (Suite::Contract, "contract"),
     (Suite::DeployCheck, "deploy-check"),
 ];
 

@@ -114,10 +114,11 @@ fn caller(voice: &mut Voice, played: &Played) -> String {
     let last = Final {
         ended: played.ended.clone().unwrap_or(Ended::Left),
         text: text.collect(),
+        tools: Vec::new(),
         finish: None,
         usage: played.usage.unwrap_or_default(),
         tried: Vec::new(),
     };
-    bytes.extend_from_slice(&voice.tail(&last, 7));
+    bytes.extend_from_slice(&voice.tail(&last, "TRACE", 7));
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -37,18 +37,23 @@ const CHOICE: &str = "OPENCODE_HOSTS";
 pub fn run(arguments: &Arguments) -> Result<bool, String> {
     let mut arguments = arguments.clone();
     arguments.test_threads.get_or_insert(4);
-    let choice = std::env::var(CHOICE).unwrap_or_default();
-    let chosen = |kind: &Kind| choice.is_empty() || choice.split(',').any(|name| name == kind.name());
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let wall = Arc::new(RUNTIME.block_on(Wall::start())?);
     let mut passed = true;
-    for kind in KINDS.into_iter().filter(chosen) {
+    for kind in chosen() {
         passed &= on(kind, &arguments, &wall, &folder.path().join(kind.name()));
     }
     if !passed {
         suite::say(&format!("what the hosts said is in {}", folder.keep().display()));
     }
     Ok(passed)
+}
+
+/// The hosts that are wanted, in the order they run.
+pub fn chosen() -> Vec<Kind> {
+    let choice = std::env::var(CHOICE).unwrap_or_default();
+    let chosen = |kind: &Kind| choice.is_empty() || choice.split(',').any(|name| name == kind.name());
+    KINDS.into_iter().filter(chosen).collect()
 }
 
 /// A host that does not start fails one trial instead of ending the suite.

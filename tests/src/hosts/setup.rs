@@ -19,6 +19,8 @@ pub struct Keys {
     pub tight: String,
     /// A tenant with one answer at once.
     pub single: String,
+    /// A tenant with limits that it never meets.
+    pub roomy: String,
     /// A tenant with a cent a day.
     pub poor: String,
 }
@@ -40,6 +42,7 @@ impl Setup {
             acme: mint("acme"),
             globex: mint("globex"),
             tight: mint("tight"),
+            roomy: mint("roomy"),
             poor: mint("poor"),
             single: mint("single"),
         };
@@ -53,8 +56,9 @@ idle_ms = 1500
 whole_ms = 15000
 grace_ms = 1000
 
-[cache]
-ttl_seconds = 60
+[features]
+cache = true
+cache_ttl_seconds = 60
 
 [queue]
 max_attempts = 4
@@ -95,6 +99,10 @@ name = "single"
 concurrency = 1
 
 [[tenants]]
+name = "roomy"
+requests_per_minute = 1000000
+
+[[tenants]]
 name = "poor"
 usd_per_day = 0.01
 "#
@@ -103,6 +111,7 @@ usd_per_day = 0.01
             ("acme", &keys.acme),
             ("globex", &keys.globex),
             ("tight", &keys.tight),
+            ("roomy", &keys.roomy),
             ("poor", &keys.poor),
             ("single", &keys.single),
         ];

@@ -27,6 +27,9 @@ pub const ODD_WHOLE: &str = concat!(
     "\"finish_reason\":\"stop\",\"index\":0}],\"object\":\"chat.completion\" , \"id\":\"odd-1\"}",
 );
 
+/// The most answers to one call.
+const MAX_CHOICES: usize = 8;
+
 /// What was asked.
 pub struct Asked {
     /// The model, fault and tag included.
@@ -35,6 +38,8 @@ pub struct Asked {
     pub stream: bool,
     /// Whether a stream ends with a usage frame.
     pub usage: bool,
+    /// How many answers are wanted: `n`.
+    pub choices: usize,
     /// The whole request.
     pub json: Value,
 }
@@ -47,6 +52,11 @@ impl Asked {
             model: json["model"].as_str()?.to_owned(),
             stream: json["stream"].as_bool().unwrap_or(false),
             usage: json["stream_options"]["include_usage"].as_bool().unwrap_or(false),
+            choices: json["n"]
+                .as_u64()
+                .and_then(|n| usize::try_from(n).ok())
+                .unwrap_or(1)
+                .clamp(1, MAX_CHOICES),
             json,
         })
     }
@@ -103,24 +113,32 @@ impl Asked {
 
     /// A whole answer; without a finish reason when it is cut short.
     pub fn whole(&self, tokens: &[String], finished: bool) -> String {
+        let message = json!({ "role": "assistant", "content": tokens.concat(), "refusal": null });
+        self.whole_of(&message, &json!(finished.then_some("stop")), tokens.len())
+    }
+
+    /// A whole answer with this message in every choice.
+    pub(super) fn whole_of(&self, message: &Value, finish: &Value, tokens: usize) -> String {
+        let choice = |index: usize| json!({ "index": index, "message": message, "logprobs": null, "finish_reason": finish });
         json!({
             "id": "chatcmpl-wall", "object": "chat.completion", "created": 1_700_000_000, "model": self.model,
-            "choices": [{
-                "index": 0, "message": { "role": "assistant", "content": tokens.concat() },
-                "finish_reason": finished.then_some("stop"),
-            }],
-            "usage": self.count(tokens.len()),
+            "choices": (0..self.choices).map(choice).collect::<Vec<_>>(), "usage": self.count(tokens),
         })
         .to_string()
     }
 
-    fn frame(&self, delta: &Value, finish: &Value) -> String {
-        let mut chunk = self.chunk();
-        chunk["choices"] = json!([{ "index": 0, "delta": delta, "finish_reason": finish }]);
-        if self.usage {
-            chunk["usage"] = Value::Null;
-        }
-        format!("data: {chunk}\n\n")
+    /// The frames with this delta, one a choice.
+    pub(super) fn frame(&self, delta: &Value, finish: &Value) -> String {
+        let frame = |index: usize| {
+            let mut chunk = self.chunk();
+            chunk["choices"] =
+                json!([{ "index": index, "delta": delta, "logprobs": null, "finish_reason": finish }]);
+            if self.usage {
+                chunk["usage"] = Value::Null;
+            }
+            format!("data: {chunk}\n\n")
+        };
+        (0..self.choices).map(frame).collect()
     }
 
     fn chunk(&self) -> Value {

@@ -33,6 +33,8 @@ pub enum Fault {
     Odd,
     /// Says what it was asked.
     Echo,
+    /// Calls so many tools at once; once their results are there, says the first.
+    Tools(usize),
     /// Fails so many times with 500, then is good.
     Flaky(usize),
     /// An answer derived from the messages alone.
@@ -72,6 +74,7 @@ pub fn parse(model: &str) -> Option<(Fault, &str)> {
         "stall" => Fault::Stall(count(5)),
         "odd" => Fault::Odd,
         "echo" => Fault::Echo,
+        "tools" => Fault::Tools(count(1)),
         "flaky" => Fault::Flaky(count(1)),
         "stage" => Fault::Stage,
         "hold" => Fault::Hold(count(1)),

@@ -4,12 +4,14 @@
 //! that tests which run at once do not see each other. The faults are in [`fault::Fault`].
 
 mod dialect;
+pub mod embed;
 pub mod fault;
 mod play;
 mod script;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod tools;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 
 use super::Shared;
 use super::dialect::{Asked, error};
+use super::embed;
 use super::fault;
 use super::script::{Step, script};
 use super::stats::{Call, End};
@@ -23,6 +24,10 @@ pub(super) async fn connection(stream: TcpStream, shared: Arc<Shared>) {
         let Ok(body) = conn.rest(head.request_body()).await else { return };
         let done = match (head.word(0), head.word(1)) {
             ("GET", "/v1/models") => models(&mut conn).await,
+            ("POST", "/v1/embeddings") => {
+                let (status, answer) = embed::answer(&shared, &body, head.header("authorization"));
+                conn.respond(status, "", answer.as_bytes()).await
+            }
             ("POST", "/v1/chat/completions") => {
                 let authorization = head.header("authorization").map(str::to_owned);
                 match chat(&mut conn, &shared, &body, authorization).await {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::dialect::{Asked, ODD, ODD_WHOLE, error};
 use super::fault::{Fault, TOKENS};
+use super::tools::Calls;
 
 /// One thing that the wall does on the connection.
 pub enum Step {
@@ -51,6 +52,10 @@ fn streamed(fault: &Fault, asked: &Asked) -> Vec<Step> {
     if *fault == Fault::Odd {
         return vec![Step::Stream, Step::Piece(ODD.to_owned()), Step::End];
     }
+    if let Some(calls) = calls(fault, asked) {
+        let frames = calls.frames(asked) + &asked.usage_frame(TOKENS) + "data: [DONE]\n\n";
+        return vec![Step::Stream, Step::Piece(frames), Step::End];
+    }
     let tokens = tokens(fault, asked);
     let mut steps = vec![Step::Stream];
     if *fault != Fault::Error(0) {
@@ -88,6 +93,9 @@ fn streamed(fault: &Fault, asked: &Asked) -> Vec<Step> {
 }
 
 fn whole(fault: &Fault, asked: &Asked) -> Vec<Step> {
+    if let Some(calls) = calls(fault, asked) {
+        return vec![Step::Whole(200, String::new(), calls.whole(asked))];
+    }
     let tokens = tokens(fault, asked);
     let body = asked.whole(&tokens, !matches!(fault, Fault::Eof(_)));
     let good = |body: String| Step::Whole(200, String::new(), body);
@@ -104,9 +112,18 @@ fn whole(fault: &Fault, asked: &Asked) -> Vec<Step> {
     }
 }
 
+/// The tool calls of an answer that has some: their results are not there yet.
+fn calls(fault: &Fault, asked: &Asked) -> Option<Calls> {
+    match fault {
+        Fault::Tools(count) if asked.tool_result().is_none() => Some(Calls::of(asked, *count)),
+        _ => None,
+    }
+}
+
 fn tokens(fault: &Fault, asked: &Asked) -> Vec<String> {
     match fault {
         Fault::Echo => asked.echo(),
+        Fault::Tools(_) => vec!["The tool said: ".to_owned(), asked.tool_result().unwrap_or_default()],
         Fault::Stage | Fault::Hold(_) => asked.stage(),
         Fault::HeadHang => Vec::new(),
         Fault::Ok(count, _) => Asked::counted(*count),

@@ -83,3 +83,47 @@ async fn a_held_call_waits_for_its_release() {
     wall.release("a");
     assert_eq!(held.await.unwrap().unwrap(), free);
 }
+
+#[tokio::test]
+async fn tools_are_called_until_their_results_are_there() {
+    let wall = Wall::start().await.unwrap();
+    let whole = ask(&wall, "tools:2~a", false).send().await.unwrap().json().await.unwrap();
+    let choice = &whole["choices"][0];
+    assert_eq!(choice["finish_reason"], "tool_calls");
+    assert_eq!(choice["message"]["tool_calls"].as_array().map(Vec::len), Some(2));
+    let chat = stream(&wall, "tools:2~a").await.chat().await.unwrap();
+    assert!(
+        chat.complete() && chat.text.is_empty() && chat.finish.as_deref() == Some("tool_calls"),
+        "{chat:?}"
+    );
+    let messages = json!([{ "role": "tool", "tool_call_id": "call_wall_0", "content": "sun" }]);
+    let body = json!({ "model": "tools~a", "stream": true, "messages": messages });
+    let request = Request::post(format!("{}/chat/completions", wall.url), &body);
+    let chat = request.send().await.unwrap().chat().await.unwrap();
+    assert_eq!((chat.text.as_str(), chat.finish.as_deref()), ("The tool said: sun", Some("stop")));
+}
+
+#[tokio::test]
+async fn as_many_answers_come_as_are_wanted() {
+    let wall = Wall::start().await.unwrap();
+    for stream in [false, true] {
+        let messages = json!([{ "role": "user", "content": "hi" }]);
+        let body = json!({ "model": "ok:1~a", "stream": stream, "messages": messages, "n": 3 });
+        let request = Request::post(format!("{}/chat/completions", wall.url), &body);
+        let text = request.send().await.unwrap().text().await.unwrap();
+        assert_eq!(text.matches("\"finish_reason\":\"stop\"").count(), 3, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn embeddings_follow_the_text() {
+    let wall = Wall::start().await.unwrap();
+    let embed = |model: &str| {
+        let body = json!({ "model": model, "input": ["a", "b"] });
+        Request::post(format!("{}/embeddings", wall.url), &body)
+    };
+    let answer = embed("embed~a").send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["data"][1]["embedding"], json!(super::embed::vector("b")));
+    assert_eq!(embed("s429~a").send().await.unwrap().status, 429);
+    assert_eq!(wall.stats("a").completed(), 2);
+}

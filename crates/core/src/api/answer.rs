@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::voice::Voice;
 use crate::call::Shape;
 use crate::config::Config;
+use crate::config::features::Flags;
 use crate::error::{Error, Kind};
 use crate::host::Time;
 use crate::modes::{Chat, Program, Thinking};
@@ -40,13 +41,13 @@ pub struct Options {
     pub targets: Option<String>,
     /// `x-opencode-hedge-ms`, else the configuration's.
     pub hedge: Option<Duration>,
-    /// Whether the cache may be used: it is on, and `cache-control` does not say `no-cache` or `no-store`.
-    pub cache: bool,
+    /// How long the answer may be kept: the cache is on, and `cache-control` does not say `no-cache` or `no-store`.
+    pub cache: Option<Duration>,
 }
 
 impl Options {
     /// Reads them.
-    pub fn read(config: &Config, headers: &HeaderMap) -> Result<Self, Error> {
+    pub fn read(config: &Config, flags: &Flags, headers: &HeaderMap) -> Result<Self, Error> {
         let text = |name: &str| -> Result<Option<String>, Error> {
             let Some(value) = headers.get(name) else { return Ok(None) };
             let text =
@@ -64,9 +65,7 @@ impl Options {
         Ok(Self {
             targets: text("x-opencode-targets")?,
             hedge: (hedge > 0).then(|| Duration::from_millis(hedge)),
-            cache: config.cache.ttl_seconds > 0
-                && !control.contains("no-cache")
-                && !control.contains("no-store"),
+            cache: flags.cache.filter(|_| !control.contains("no-cache") && !control.contains("no-store")),
         })
     }
 }
@@ -86,18 +85,13 @@ pub fn check_json(headers: &HeaderMap) -> Result<(), Error> {
 pub fn completions(
     config: &Config,
     options: &Options,
+    flags: &Flags,
     body: &[u8],
     id: &str,
     now: Time,
 ) -> Result<Asked, Error> {
-    let members = Members::parse(body)
-        .map_err(|error| Error::invalid(format!("the body is not a JSON object: {error}")))?;
-    let model = members
-        .read::<String>("model")
-        .map_err(|_| Error::invalid("`model` must be a string").at("model"))?;
-    let Some(model) = model else {
-        return Err(Error::invalid("`model` is missing: provider/model, or `auto`").at("model"));
-    };
+    let members = members(body)?;
+    let model = model(&members)?;
     let messages = messages(&members)?;
     let stream = openai::wants_stream(&members)?;
     let usage = openai::wants_usage(&members);
@@ -109,13 +103,46 @@ pub fn completions(
             Ok(Asked { program, targets, stream, shape, voice: Voice::pass(usage) })
         }
         Wanted::Thinking => {
-            let temperature = members.read::<f64>("temperature").ok().flatten();
-            let max = Prompt::OpenAi(members).max_output();
-            let program = Program::Thinking(Thinking::new(&conversation(&messages)?, max, temperature));
+            let params = params(members)?;
+            let program = Program::Thinking(Thinking::new(&conversation(&messages)?, params, flags));
             let voice = Voice::openai(id, &model, now, usage);
             Ok(Asked { program, targets, stream, shape: Shape::Stream, voice })
         }
     }
+}
+
+/// Reads a request for embeddings, which goes to the one row that names the model.
+pub fn embeddings(config: &Config, body: &[u8]) -> Result<Asked, Error> {
+    let members = members(body)?;
+    let model = model(&members)?;
+    if members.get("input").is_none() {
+        return Err(Error::invalid("`input` is missing: a string, or an array of strings").at("input"));
+    }
+    let targets = vec![route::embedder(config, &model)?];
+    let program = Program::Chat(Chat::of(Prompt::Embeddings(members)));
+    Ok(Asked { program, targets, stream: false, shape: Shape::Whole, voice: Voice::pass(false) })
+}
+
+fn members(body: &[u8]) -> Result<Members, Error> {
+    Members::parse(body).map_err(|error| Error::invalid(format!("the body is not a JSON object: {error}")))
+}
+
+fn model(members: &Members) -> Result<String, Error> {
+    let model = members
+        .read::<String>("model")
+        .map_err(|_| Error::invalid("`model` must be a string").at("model"))?;
+    model.ok_or_else(|| Error::invalid("`model` is missing: provider/model, or `auto`").at("model"))
+}
+
+/// What a mode's asks are told of a caller's request: everything but what the mode decides itself.
+fn params(mut members: Members) -> Result<Members, Error> {
+    if members.read::<f64>("n").ok().flatten().is_some_and(|n| n > 1.0) {
+        return Err(Error::invalid("a mode gives one answer: leave `n` out").at("n"));
+    }
+    for name in ["model", "messages", "stream", "stream_options", "n"] {
+        members.unset(name);
+    }
+    Ok(members)
 }
 
 #[derive(Deserialize)]

@@ -7,9 +7,11 @@ use super::answer::{Asked, Options};
 use super::voice::Voice;
 use crate::call::Shape;
 use crate::config::Config;
+use crate::config::features::Flags;
 use crate::error::{Error, Kind};
 use crate::modes::{Chat, Program, Thinking};
 use crate::route;
+use crate::wire::json::Members;
 
 /// The longest query, in characters.
 const MAX_QUERY: usize = 50_000;
@@ -17,16 +19,15 @@ const MAX_QUERY: usize = 50_000;
 const MAX_TOKENS: u64 = 128_000;
 
 /// The body of `/api/v1/chat`, `/api/v1/chat/stream` and `/api/v1/tasks`.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Request {
     /// 1 to 50,000 characters.
     pub query: String,
     /// A mode's name, or `auto`.
     pub mode: String,
-    /// 0 to 2; 0.7 if left out.
-    pub temperature: f64,
-    /// 1 to 128,000; 4,000 if left out.
-    pub max_tokens: u64,
+    /// What the model is told beside the query: `temperature` (0 to 2; 0.7 if left out), `max_tokens` (1 to 128,000;
+    /// 4,000 if left out) and any of [`PASSED`], as they were written.
+    pub params: Members,
     /// Whether `/api/v1/chat` streams as `/api/v1/chat/stream` does.
     pub stream: bool,
     /// `provider/model`, or one of the platform's own; all targets in order if left out.
@@ -34,7 +35,7 @@ pub struct Request {
 }
 
 /// The modes of the contract, with those that are not built yet.
-const MODES: [(&str, bool); 8] = [
+pub const MODES: [(&str, bool); 8] = [
     ("auto", true),
     ("chat", true),
     ("thinking", true),
@@ -45,13 +46,24 @@ const MODES: [(&str, bool); 8] = [
     ("deep_research", false),
 ];
 
+/// OpenAI's parameters that reach the model beside `temperature` and `max_tokens`.
+pub const PASSED: [&str; 8] = [
+    "top_p",
+    "stop",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "response_format",
+    "reasoning_effort",
+];
+
+/// What only `/v1/chat/completions` can answer: said rather than left out in silence.
+const ELSEWHERE: [&str; 4] = ["tools", "tool_choice", "n", "messages"];
+
 /// Reads and checks a request. Members that are not named here (such as `metadata`) are allowed.
-pub fn read(body: &[u8]) -> Result<Request, Error> {
-    let body: Value = serde_json::from_slice(body)
-        .map_err(|error| Error::invalid(format!("the body is not JSON: {error}")))?;
-    if !body.is_object() {
-        return Err(Error::invalid("the body must be a JSON object"));
-    }
+pub fn read(bytes: &[u8]) -> Result<Request, Error> {
+    let body = object(bytes)?;
     let query: String = member(&body, "query", "a string")?.unwrap_or_default();
     let length = query.chars().count();
     if query.trim().is_empty() || length > MAX_QUERY {
@@ -71,24 +83,33 @@ pub fn read(body: &[u8]) -> Result<Request, Error> {
             let names: Vec<&str> = MODES.iter().map(|(name, _)| *name).collect();
             return Err(bad("mode", &format!("must be one of {names:?}")));
         }
-        Some((_, false)) => {
-            let detail = format!("the mode {mode:?} is planned and not built yet; use `chat` or `thinking`");
-            return Err(Error::new(Kind::Planned, detail).at("mode"));
-        }
+        Some((_, false)) => return Err(planned_mode(&mode).at("mode")),
         Some((_, true)) => {}
+    }
+    if let Some(name) = ELSEWHERE.iter().find(|name| body.get(**name).is_some()) {
+        return Err(bad(name, "is taken by POST /v1/chat/completions, not here"));
     }
     let stream = member(&body, "stream", "true or false")?.unwrap_or(false);
     let model = member(&body, "model", "a string")?;
-    Ok(Request { query, mode, temperature, max_tokens, stream, model })
+    let mut params = Members::parse(bytes).unwrap_or_default().only(&PASSED);
+    params.set("max_tokens", &max_tokens);
+    params.set("temperature", &temperature);
+    Ok(Request { query, mode, params, stream, model })
+}
+
+/// A mode that is in the contract, but not built yet.
+pub fn planned_mode(mode: &str) -> Error {
+    let detail = format!("the mode {mode:?} is planned and not built yet; use `chat` or `thinking`");
+    Error::new(Kind::Planned, detail)
 }
 
 impl Request {
     /// The mode's program. `auto` is `chat` until requests are routed by their complexity.
-    pub fn program(&self) -> Program {
-        let (max, temperature) = (Some(self.max_tokens), Some(self.temperature));
+    pub fn program(&self, flags: &Flags) -> Program {
+        let params = self.params.clone();
         match self.mode.as_str() {
-            "thinking" => Program::Thinking(Thinking::new(&self.query, max, temperature)),
-            _ => Program::Chat(Chat::ask(&self.query, max, temperature)),
+            "thinking" => Program::Thinking(Thinking::new(&self.query, params, flags)),
+            _ => Program::Chat(Chat::ask(&self.query, params)),
         }
     }
 
@@ -97,24 +118,38 @@ impl Request {
         &self,
         config: &Config,
         options: &Options,
+        flags: &Flags,
         stream: bool,
         trace: &str,
     ) -> Result<Asked, Error> {
         let (_, targets) = route::plan(config, self.model.as_deref(), options.targets.as_deref())?;
-        let program = self.program();
+        let program = self.program(flags);
         let voice = Voice::platform(trace, program.mode());
         Ok(Asked { program, targets, stream: stream || self.stream, shape: Shape::Stream, voice })
     }
 }
 
-fn member<'a, T: Deserialize<'a>>(body: &'a Value, name: &str, kind: &str) -> Result<Option<T>, Error> {
+/// A body that is a JSON object.
+pub(super) fn object(body: &[u8]) -> Result<Value, Error> {
+    let body: Value = serde_json::from_slice(body)
+        .map_err(|error| Error::invalid(format!("the body is not JSON: {error}")))?;
+    if body.is_object() { Ok(body) } else { Err(Error::invalid("the body must be a JSON object")) }
+}
+
+/// A member of the body; `None` where it is missing or null.
+pub(super) fn member<'a, T: Deserialize<'a>>(
+    body: &'a Value,
+    name: &str,
+    kind: &str,
+) -> Result<Option<T>, Error> {
     match body.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => T::deserialize(value).map(Some).map_err(|_| bad(name, &format!("must be {kind}"))),
     }
 }
 
-fn bad(name: &str, must: &str) -> Error {
+/// A member that breaks its bound.
+pub(super) fn bad(name: &str, must: &str) -> Error {
     Error::new(Kind::Unprocessable, format!("`{name}` {must}")).at(name)
 }
 
@@ -124,9 +159,12 @@ mod tests {
 
     #[test]
     fn bounds_are_checked_and_named() {
-        let check = |body: &str| read(body.as_bytes()).map_err(|error| (error.status(), error.param));
+        let check =
+            |body: &str| read(body.as_bytes()).map(|_| ()).map_err(|error| (error.status(), error.param));
         let at = |status, name: &str| Err((status, Some(name.to_owned())));
         assert!(check(r#"{"query":"hi","metadata":{"a":1}}"#).is_ok());
+        assert_eq!(check(r#"{"query":"hi","tools":[]}"#), at(422, "tools"));
+        assert_eq!(check(r#"{"query":"hi","mode":"research"}"#), at(501, "mode"));
         assert_eq!(check("[]"), Err((400, None)));
         assert_eq!(check("{"), Err((400, None)));
         assert_eq!(check(r#"{"query":" "}"#), at(422, "query"));
@@ -137,5 +175,11 @@ mod tests {
         assert_eq!(check(r#"{"query":"hi","max_tokens":1.5}"#), at(422, "max_tokens"));
         assert_eq!(check(r#"{"query":"hi","mode":"dream"}"#), at(422, "mode"));
         assert_eq!(check(r#"{"query":"hi","mode":"deep_research"}"#), at(501, "mode"));
+    }
+
+    #[test]
+    fn parameters_reach_the_model_as_they_were_written() {
+        let request = read(br#"{"query":"hi","seed":7,"metadata":{},"top_p":0.50,"max_tokens":9}"#).unwrap();
+        assert_eq!(request.params.text(), r#"{"seed":7,"top_p":0.50,"max_tokens":9,"temperature":0.7}"#);
     }
 }

@@ -1,10 +1,12 @@
 //! What a tenant reads of its own books: receipts, usage, dead letters, tasks.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
 
 use crate::host::{Entry, Key};
 use crate::identity::Tenant;
-use crate::ledger::usage::{DAY, Usage};
+use crate::ledger::usage::{DAY, Measured, Usage};
 use crate::run::checkpoint::Checkpoint;
 
 /// The most entries of one page.
@@ -22,11 +24,16 @@ pub struct Page {
 impl Page {
     /// Reads a query; what it does not know it leaves alone.
     pub fn read(query: Option<&str>) -> Self {
-        let pairs = || query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-        let value = |name: &str| pairs().find(|(key, _)| *key == name).map(|(_, value)| value);
+        let value = |name| parameter(query, name);
         let limit = value("limit").and_then(|limit| limit.parse().ok()).unwrap_or(100);
         Self { after: value("after").unwrap_or_default().to_owned(), limit: limit.clamp(1, MAX_PAGE) }
     }
+}
+
+/// A parameter of a query, as it was written.
+pub fn parameter<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
+    let mut pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
 /// Where a tenant's dead letters are.
@@ -53,6 +60,53 @@ pub fn usage(usage: &Usage) -> Value {
         })
     });
     json!({"through": usage.through, "days": days.collect::<Vec<_>>()})
+}
+
+/// The totals per cognitive level since the first receipt, as the original platform names them; with `detailed`, per
+/// mode and key as well.
+pub fn metrics(usage: &Usage, detailed: bool) -> Value {
+    let level = |name: &str| {
+        let of_level = usage.modes.iter().filter(|(mode, _)| level_of(mode) == name);
+        measured(&of_level.fold(Measured::default(), |sum, (_, it)| sum.plus(it)))
+    };
+    let total = usage.modes.values().fold(0u64, |sum, it| sum.saturating_add(it.answers));
+    let none = json!({"tool_calls": 0, "tool_errors": 0, "avg_latency_ms": 0});
+    let handed = json!({"tasks_sent": 0, "tasks_completed": 0, "tasks_failed": 0, "avg_latency_ms": 0});
+    let mut metrics = json!({
+        "system1": level("system1"),
+        "system2": level("system2"),
+        "agent": level("agent"),
+        "total_requests": total,
+        "extensions": {"mcp": none, "a2a": handed},
+        "through": usage.through,
+    });
+    if let (true, Some(metrics)) = (detailed, metrics.as_object_mut()) {
+        let all = |rows: &BTreeMap<String, Measured>| -> Value {
+            rows.iter().map(|(name, it)| (name.clone(), measured(it))).collect::<Map<_, _>>().into()
+        };
+        metrics.insert("modes".to_owned(), all(&usage.modes));
+        metrics.insert("keys".to_owned(), all(&usage.keys));
+    }
+    metrics
+}
+
+/// The original's levels: fast and stateless, deliberate, and long-running.
+fn level_of(mode: &str) -> &'static str {
+    match mode {
+        "search" | "code" | "thinking" => "system2",
+        "research" | "deep_research" => "agent",
+        _ => "system1",
+    }
+}
+
+fn measured(it: &Measured) -> Value {
+    let per_answer = |sum: u64| sum as f64 / it.answers.max(1) as f64;
+    json!({
+        "request_count": it.answers,
+        "avg_latency_ms": per_answer(it.millis),
+        "success_rate": per_answer(it.complete),
+        "total_tokens": it.tokens,
+    })
 }
 
 /// A task as its owner sees it.

@@ -47,7 +47,7 @@ pub fn event_stream<B>(body: B) -> Response<B> {
 /// A failure in its surface's shape.
 pub fn error(surface: Surface, error: &Error, trace: &str) -> Response<Bytes> {
     let mut response = match surface {
-        Surface::OpenAi => json_of(error.status(), &openai::error_body(error)),
+        Surface::OpenAi => json_of(error.status(), &openai::error_body(error, trace)),
         Surface::Platform => {
             let body = Bytes::from(problem(error, trace).to_string());
             whole(error.status(), "application/problem+json", body)

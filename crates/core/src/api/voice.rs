@@ -97,11 +97,11 @@ impl Voice {
     }
 
     /// The last bytes: the terminator of a genuine answer, or the error and nothing after it.
-    pub fn tail(&self, last: &Final, time_ms: u64) -> Bytes {
+    pub fn tail(&self, last: &Final, trace: &str, time_ms: u64) -> Bytes {
         if let Some(error) = failure(last) {
             return match self {
-                Self::Pass { .. } | Self::OpenAi(_) => sse::unnamed(&openai::error_body(&error)),
-                Self::Platform { trace, .. } => sse::named("error", &problem(&error, trace)),
+                Self::Pass { .. } | Self::OpenAi(_) => sse::unnamed(&openai::error_body(&error, trace)),
+                Self::Platform { .. } => sse::named("error", &problem(&error, trace)),
             };
         }
         match (self, &last.ended) {
@@ -136,7 +136,7 @@ impl Voice {
                 "events": events,
             }),
             Self::OpenAi(encoder) => {
-                encoder.whole(&last.text, last.finish.unwrap_or(Finish::Stop), last.usage)
+                encoder.whole(&last.text, &last.tools, last.finish.unwrap_or(Finish::Stop), last.usage)
             }
             Self::Pass { .. } => Value::Null,
         }

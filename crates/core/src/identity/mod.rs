@@ -1,16 +1,32 @@
-//! Who asks: tenants and API keys.
+//! Who asks: tenants, API keys, the tokens that keys are exchanged for, roles.
 
 pub mod key;
+pub mod ring;
+pub mod role;
+pub mod token;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use self::role::Role;
 
 /// A customer of the deployment, whose data no other can reach: 1 to 63 of `a-z 0-9 -`, beginning with a letter
 /// or digit. The platform's own values belong to [`Tenant::system`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Tenant(String);
+
+/// A caller that was verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Whose data it may reach.
+    pub tenant: Tenant,
+    /// The key that it came with, or that its token was exchanged for.
+    pub key: String,
+    /// What it may do.
+    pub role: Role,
+}
 
 impl Tenant {
     /// The platform itself: a name that no configuration can claim.

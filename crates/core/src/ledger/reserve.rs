@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::config::{Config, TenantRow};
+use crate::config::Config;
+use crate::config::rows::TenantRow;
 use crate::error::{Error, Kind};
 use crate::host::{Hold, Key, Spent, Take, Takes, Time};
 use crate::identity::Tenant;
@@ -30,6 +31,14 @@ pub fn is_budgeted(config: &Config, tenant: &Tenant) -> bool {
     config.tenant(tenant).is_some_and(|row| row.micros_per_day() > 0)
 }
 
+/// Whether a tenant has any limit. Without one there is nothing to hold: its answers are counted by their receipts
+/// alone.
+pub fn is_limited(config: &Config, tenant: &Tenant) -> bool {
+    config
+        .tenant(tenant)
+        .is_some_and(|row| row.requests_per_minute > 0 || row.concurrency > 0 || row.micros_per_day() > 0)
+}
+
 /// The most that the asks of an answer can cost, on the dearest target, every target being asked once.
 pub fn worst_cost(targets: &[Target], asks: u64, input: u64, max_output: Option<u64>) -> u64 {
     let output = max_output.unwrap_or(DEFAULT_OUTPUT);
@@ -38,7 +47,7 @@ pub fn worst_cost(targets: &[Target], asks: u64, input: u64, max_output: Option<
 }
 
 /// The hold of one answer: one request of the minute, one place at once, the most it can cost of the day's budget.
-/// A tenant without limits holds amounts without bound, so that its spending is counted all the same.
+/// What is not limited is held without bound, so that it is counted all the same.
 pub fn hold(config: &Config, tenant: &Tenant, id: &str, note: String, micros: u64, now: Time) -> Hold {
     let row = config.tenant(tenant);
     let limit = |pick: fn(&TenantRow) -> u64| row.map(pick).filter(|limit| *limit > 0).unwrap_or(UNLIMITED);

@@ -8,6 +8,7 @@ mod thinking;
 use serde::{Deserialize, Serialize};
 
 pub use self::thinking::Thinking;
+use crate::wire::json::Members;
 use crate::wire::prompt::{Plain, Prompt, Turn};
 
 /// A mode in the middle of its work; versioned by its variants' names.
@@ -16,7 +17,7 @@ use crate::wire::prompt::{Plain, Prompt, Turn};
 pub enum Program {
     /// One ask.
     Chat(Chat),
-    /// Five asks, each building on all before it.
+    /// Several asks, each building on all before it.
     Thinking(Thinking),
 }
 
@@ -56,6 +57,7 @@ impl Program {
     /// The mode's name.
     pub fn mode(&self) -> &'static str {
         match self {
+            Self::Chat(chat) if matches!(chat.prompt, Prompt::Embeddings(_)) => "embeddings",
             Self::Chat(_) => "chat",
             Self::Thinking(_) => "thinking",
         }
@@ -97,7 +99,7 @@ impl Program {
     pub fn max_output(&self) -> Option<u64> {
         match self {
             Self::Chat(chat) => chat.prompt.max_output(),
-            Self::Thinking(thinking) => thinking.max_tokens,
+            Self::Thinking(thinking) => thinking.max_output(),
         }
     }
 }
@@ -117,9 +119,9 @@ impl Chat {
     }
 
     /// The platform's chat: a question under our system prompt.
-    pub fn ask(query: &str, max_tokens: Option<u64>, temperature: Option<f64>) -> Self {
+    pub fn ask(query: &str, params: Members) -> Self {
         let messages = vec![Turn::system(CHAT), Turn::user(query)];
-        Self::of(Prompt::Plain(Plain { messages, max_tokens, temperature }))
+        Self::of(Prompt::Plain(Plain { messages, params }))
     }
 
     fn next(&self) -> Next {

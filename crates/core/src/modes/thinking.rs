@@ -1,14 +1,29 @@
-//! The thinking mode: decompose → critique → reason → reflect → answer. Each stage gets the question and everything
+//! The thinking mode: decompose → critique → reason → reflect → answer, where flags may leave stages out. Each gets the question and everything
 //! that the stages before it wrote, whole as long as the hand-over's budget lasts.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Next, Op, Show};
-use crate::wire::prompt::{Plain, Prompt, Turn, estimate};
+use crate::config::features::{Flags, MAX_REFLECTIONS};
+use crate::wire::json::Members;
+use crate::wire::prompt::{Plain, Prompt, Turn, estimate, max_output};
 
 /// The most characters that one stage hands to the next, all earlier stages together. Four stages of 4,000
 /// characters each fit whole.
 pub const HANDOVER: usize = 24_000;
+
+/// What of a caller's parameters the hidden stages get: how to sample, not what the answer must look like.
+const SAMPLING: [&str; 9] = [
+    "temperature",
+    "top_p",
+    "seed",
+    "max_tokens",
+    "max_completion_tokens",
+    "presence_penalty",
+    "frequency_penalty",
+    "reasoning_effort",
+    "user",
+];
 
 /// A run of the mode.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -16,13 +31,18 @@ pub struct Thinking {
     query: String,
     /// What each finished stage wrote.
     written: Vec<String>,
-    /// The most output tokens of one ask.
-    pub max_tokens: Option<u64>,
-    temperature: Option<f64>,
+    /// The caller's: the answer gets all of them.
+    params: Members,
+    /// Without it, the answer is the only stage.
+    chain: bool,
+    /// How often the reasoning is checked.
+    reflections: u8,
 }
 
 /// A stage's name and its task.
-const STAGES: [(&str, &str); 5] = [
+type Stage = (&'static str, &'static str);
+
+const CHAIN: [Stage; 3] = [
     (
         "decompose",
         "Break the question into the smallest set of sub-questions that settle it. State what is asked, what is \
@@ -38,50 +58,69 @@ const STAGES: [(&str, &str); 5] = [
         "Work through the sub-questions one by one, taking the critique into account. Show each step and what it \
          follows from; mark what is certain, likely or guessed.",
     ),
-    (
-        "reflect",
-        "Check the reasoning: look for errors, gaps and contradictions between the stages, correct them, and say how \
-         far the conclusion can be trusted.",
-    ),
-    (
-        "answer",
-        "Write the final answer to the question for its asker, using everything above. Lead with the conclusion, give \
-         the reasons that carry it, and state what remains uncertain. Do not mention the stages.",
-    ),
 ];
 
+const REFLECTIONS: [Stage; MAX_REFLECTIONS as usize] =
+    [("reflect", REFLECT), ("reflect_again", REFLECT), ("reflect_once_more", REFLECT)];
+
+const REFLECT: &str = "Check the reasoning: look for errors, gaps and contradictions between the stages, correct them, \
+    and say how far the conclusion can be trusted.";
+
+const ANSWER: Stage = (
+    "answer",
+    "Write the final answer to the question for its asker, using everything above. Lead with the conclusion, give the \
+     reasons that carry it, and state what remains uncertain. Do not mention the stages.",
+);
+
 impl Thinking {
-    /// A new run.
-    pub fn new(query: &str, max_tokens: Option<u64>, temperature: Option<f64>) -> Self {
-        Self { query: query.to_owned(), written: Vec::new(), max_tokens, temperature }
+    /// A new run, as the tenant's flags want it.
+    pub fn new(query: &str, params: Members, flags: &Flags) -> Self {
+        Self {
+            query: query.to_owned(),
+            written: Vec::new(),
+            params,
+            chain: flags.thinking_chain,
+            reflections: flags.reflection_depth,
+        }
+    }
+
+    fn stages(&self) -> impl Iterator<Item = Stage> {
+        let reflections = REFLECTIONS.into_iter().take(usize::from(self.reflections));
+        let before = CHAIN.into_iter().chain(reflections).take(if self.chain { usize::MAX } else { 0 });
+        before.chain([ANSWER])
     }
 
     pub(super) fn next(&self) -> Next {
-        let Some((id, task)) = STAGES.get(self.written.len()) else { return Next::Done };
-        let mut messages = vec![Turn::system(*task), Turn::user(format!("The question:\n{}", self.query))];
-        let names = STAGES.iter().map(|(name, _)| *name);
+        let Some((id, task)) = self.stages().nth(self.written.len()) else { return Next::Done };
+        let mut messages = vec![Turn::system(task), Turn::user(format!("The question:\n{}", self.query))];
+        let names = self.stages().map(|(name, _)| name);
         for (name, text) in names.zip(hand_over(&self.written, HANDOVER)) {
             messages.push(Turn::user(format!("Written in the stage \"{name}\":\n{text}")));
         }
-        let plain = Plain { messages, max_tokens: self.max_tokens, temperature: self.temperature };
-        let last = self.written.len().saturating_add(1) == STAGES.len();
+        let last = id == ANSWER.0;
+        let params = if last { self.params.clone() } else { self.params.only(&SAMPLING) };
         let show = if last { Show::Answer } else { Show::Hidden };
-        Next::All(vec![Op::Ask { id, prompt: Prompt::Plain(plain), show }])
+        Next::All(vec![Op::Ask { id, prompt: Prompt::Plain(Plain { messages, params }), show }])
     }
 
     pub(super) fn absorb(&mut self, op: &str, text: String) {
-        if STAGES.get(self.written.len()).is_some_and(|(id, _)| *id == op) {
+        if self.stages().nth(self.written.len()).is_some_and(|(id, _)| id == op) {
             self.written.push(text);
         }
     }
 
     pub(super) fn asks_left(&self) -> u64 {
-        u64::try_from(STAGES.len().saturating_sub(self.written.len())).unwrap_or(0)
+        u64::try_from(self.stages().count().saturating_sub(self.written.len())).unwrap_or(0)
+    }
+
+    pub(super) fn max_output(&self) -> Option<u64> {
+        max_output(&self.params)
     }
 
     pub(super) fn input_bound(&self) -> u64 {
         // The hand-over is counted in characters, of at most four bytes.
-        estimate(self.query.len().saturating_add(HANDOVER.saturating_mul(4)).saturating_add(1_000))
+        let texts = self.query.len().saturating_add(HANDOVER.saturating_mul(4));
+        estimate(texts.saturating_add(self.params.size()).saturating_add(1_000))
     }
 }
 
@@ -122,6 +161,7 @@ fn shorten(text: &str, keep: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::features::Features;
 
     fn prompt_of(thinking: &Thinking) -> (&'static str, Show, String) {
         let Next::All(mut ops) = thinking.next() else { panic!("no step") };
@@ -129,10 +169,17 @@ mod tests {
         (id, show, plain.messages.into_iter().map(|turn| turn.content).collect::<Vec<_>>().join("\n"))
     }
 
+    fn thinking(flags: &str, params: &str) -> Thinking {
+        let features: Features = toml::from_str(flags).unwrap();
+        let flags = features.over(&Features::default());
+        Thinking::new("why is the sky blue?", Members::parse(params.as_bytes()).unwrap(), &flags)
+    }
+
     #[test]
     fn every_stage_sees_all_before_it_whole() {
-        let mut thinking = Thinking::new("why is the sky blue?", None, None);
-        for (stage, (name, _)) in STAGES.iter().enumerate() {
+        let mut thinking = thinking("", "{}");
+        let stages = ["decompose", "critique", "reason", "reflect", "answer"];
+        for (stage, name) in stages.iter().enumerate() {
             let (id, show, text) = prompt_of(&thinking);
             assert_eq!(id, *name);
             assert_eq!(show == Show::Answer, stage == 4);
@@ -143,6 +190,26 @@ mod tests {
             thinking.absorb(id, format!("<{stage}>{}</{stage}>", "x".repeat(4_000)));
         }
         assert!(matches!(thinking.next(), Next::Done));
+    }
+
+    #[test]
+    fn flags_decide_the_stages() {
+        assert_eq!(thinking("", "{}").asks_left(), 5);
+        assert_eq!(thinking("reflection_depth = 0", "{}").asks_left(), 4);
+        assert_eq!(thinking("reflection_depth = 3", "{}").asks_left(), 7);
+        assert_eq!(thinking("thinking_chain = false\nreflection_depth = 3", "{}").asks_left(), 1);
+    }
+
+    #[test]
+    fn the_answer_gets_every_parameter_and_the_hidden_stages_how_to_sample() {
+        let params = r#"{"seed":7,"stop":["x"],"response_format":{"type":"json_object"}}"#;
+        let of = |flags: &str| {
+            let Next::All(mut ops) = thinking(flags, params).next() else { panic!("no step") };
+            let Some(Op::Ask { prompt: Prompt::Plain(plain), .. }) = ops.pop() else { panic!("no ask") };
+            plain.params.text()
+        };
+        assert_eq!(of(""), r#"{"seed":7}"#);
+        assert_eq!(of("thinking_chain = false"), params);
     }
 
     #[test]

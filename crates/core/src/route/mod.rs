@@ -1,6 +1,8 @@
 //! Which targets answer a request, in which order.
 
-use crate::config::{Config, TargetRow};
+use crate::api::platform::{MODES, planned_mode};
+use crate::config::Config;
+use crate::config::rows::TargetRow;
 use crate::error::{Error, Kind};
 
 /// A provider's model, ready to be asked.
@@ -66,6 +68,9 @@ pub fn plan(
     model: Option<&str>,
     header: Option<&str>,
 ) -> Result<(Wanted, Vec<Target>), Error> {
+    if let Some(mode) = model.and_then(planned) {
+        return Err(planned_mode(mode).at("model"));
+    }
     let own = model.map_or(Some(Wanted::Answer), own);
     let wanted = own.unwrap_or(Wanted::Answer);
     if let Some(header) = header {
@@ -83,6 +88,48 @@ pub fn plan(
         ));
     }
     Ok((wanted, targets))
+}
+
+/// The row that makes embeddings with a model: `provider/model`, or the model's bare name.
+pub fn embedder(config: &Config, name: &str) -> Result<Target, Error> {
+    let pinned = name.split_once('/').and_then(|(provider, model)| {
+        let row = config.targets.iter().find(|row| row.name == provider)?;
+        row.embeddings.iter().any(|it| it == model).then_some((row, model))
+    });
+    let bare = || {
+        let row = config.targets.iter().find(|row| row.embeddings.iter().any(|it| it == name));
+        row.map(|row| (row, name))
+    };
+    let (row, model) = pinned.or_else(bare).ok_or_else(|| {
+        let named: Vec<String> = embedders(config).collect();
+        let detail = if named.is_empty() {
+            "no target makes embeddings: name models in `embeddings` of a [[targets]] row".to_owned()
+        } else {
+            format!("no target makes embeddings with this model; known: {named:?}")
+        };
+        Error::new(Kind::NotFound, detail).at("model")
+    })?;
+    // Embeddings have no output tokens.
+    Ok(Target { micros_out: 0.0, ..Target::of(row, model) })
+}
+
+/// The mode that `opencode/MODE` names, where it is not built yet.
+fn planned(model: &str) -> Option<&'static str> {
+    let mode = model.strip_prefix("opencode/")?;
+    MODES.iter().find(|(name, built)| !built && *name == mode).map(|(name, _)| *name)
+}
+
+/// `provider/model` of every model that makes embeddings.
+pub fn embedders(config: &Config) -> impl Iterator<Item = String> {
+    config.targets.iter().flat_map(|row| row.embeddings.iter().map(move |it| format!("{}/{it}", row.name)))
+}
+
+/// `provider/model` of every model that answers and is named in the configuration.
+pub fn models(config: &Config) -> impl Iterator<Item = String> {
+    config.targets.iter().flat_map(|row| {
+        let further = row.models.iter().filter(|it| *it != "*" && **it != row.model);
+        std::iter::once(&row.model).chain(further).map(move |it| format!("{}/{it}", row.name))
+    })
 }
 
 fn own(model: &str) -> Option<Wanted> {
@@ -162,6 +209,9 @@ mod tests {
         assert_eq!(planned(Some("org/n"), None), answer("b/org/n"));
         assert_eq!(planned(Some("b/x/y"), None), answer("b/x/y"));
         assert_eq!(planned(Some("a/m"), Some(" b/x ,, a/m")), answer("b/x a/m"));
+        assert_eq!(planned(Some("opencode/deep_research"), None), Err(501));
+        assert_eq!(planned(Some("opencode/research"), None), Err(501));
+        assert_eq!(planned(Some("opencode/other"), None), Err(404));
         assert_eq!(planned(Some("a/other"), None), Err(404));
         assert_eq!(planned(Some("other"), None), Err(404));
         assert_eq!(planned(Some("c/m"), None), Err(404));

@@ -68,17 +68,11 @@ impl Status {
     }
 }
 
-/// How a checkpoint lies in its record.
+/// What a record holds of a checkpoint that is too large for one: where it is. No checkpoint has this member.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Stored {
-    /// Too large for a record: the blob of this hash.
-    Elsewhere {
-        /// SHA-256 of the blob, in hexadecimal.
-        blob: String,
-    },
-    /// Small enough.
-    Here(Box<Checkpoint>),
+pub struct Elsewhere {
+    /// SHA-256 of the blob, in hexadecimal.
+    pub blob: String,
 }
 
 /// A run's record.

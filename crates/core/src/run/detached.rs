@@ -12,7 +12,7 @@ use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::checkpoint::{self, Checkpoint, Status, Stored};
+use super::checkpoint::{self, Checkpoint, Elsewhere, Status};
 use super::gather::Gather;
 use super::settle::{self, Note};
 use crate::call::{Ended, Plan, Shape};
@@ -20,12 +20,12 @@ use crate::drive::{Driven, Question, drive};
 use crate::error::{Error, Kind, Retry};
 use crate::host::{Bytes, Held, Host, Message, StoreError, Swap, Time};
 use crate::identity::Tenant;
-use crate::isolate::Isolate;
 use crate::ledger::receipt::{Outcome, RunStep};
 use crate::ledger::reserve;
 use crate::modes::{Next, Op, Show};
 use crate::route::{self, Target};
-use crate::trace;
+use crate::snapshot::Snapshot;
+use crate::trace::{self, Trace};
 use crate::wire::event::Usage;
 
 /// The queue topic of a run's next step.
@@ -71,31 +71,31 @@ pub async fn load<H: Host>(host: &H, tenant: &Tenant, run: &str) -> Result<Optio
     let now = host.now();
     let Some(found) = host.read(&checkpoint::record(tenant, run), now).await? else { return Ok(None) };
     let unreadable = || Error::new(Kind::Internal, "the run's checkpoint cannot be read");
-    let run = match serde_json::from_slice(&found.value).map_err(|_| unreadable())? {
-        Stored::Here(run) => *run,
-        Stored::Elsewhere { blob } => {
-            let value = host.get(&checkpoint::blob(tenant, run, &blob), now).await?;
-            serde_json::from_slice(&value.ok_or_else(unreadable)?).map_err(|_| unreadable())?
+    let value = match serde_json::from_slice::<Elsewhere>(&found.value) {
+        Ok(Elsewhere { blob }) => {
+            host.get(&checkpoint::blob(tenant, run, &blob), now).await?.ok_or_else(unreadable)?
         }
+        Err(_) => found.value,
     };
+    let run = serde_json::from_slice(&value).map_err(|_| unreadable())?;
     Ok(Some(Loaded { version: found.version, run }))
 }
 
 /// Writes a run if its record is still at `seen`; the new version, or `None` when someone else was first.
 pub async fn save<H: Host>(
     host: &H,
-    isolate: &Isolate,
+    snapshot: &Snapshot,
     tenant: &Tenant,
     seen: u64,
     run: &Checkpoint,
 ) -> Result<Option<u64>, StoreError> {
     let now = host.now();
     // From its beginning, so that a run that only ever waits ends too.
-    let expires = run.created.plus(Duration::from_secs(isolate.config().runs.keep_seconds));
+    let expires = run.created.plus(Duration::from_secs(snapshot.config().runs.keep_seconds));
     let mut value = serde_json::to_vec(run).unwrap_or_default();
     if let Some(hash) = checkpoint::needs_blob(&value) {
         host.put(&checkpoint::blob(tenant, &run.id, &hash), value.into(), expires).await?;
-        value = serde_json::to_vec(&Stored::Elsewhere { blob: hash }).unwrap_or_default();
+        value = serde_json::to_vec(&Elsewhere { blob: hash }).unwrap_or_default();
     }
     let key = checkpoint::record(tenant, &run.id);
     match host.swap(&key, seen, value.into(), Some(expires), now).await? {
@@ -107,7 +107,7 @@ pub async fn save<H: Host>(
 /// Ends a run that failed for good.
 pub async fn give_up<H: Host>(
     host: &H,
-    isolate: &Isolate,
+    snapshot: &Snapshot,
     tenant: &Tenant,
     run: &str,
     error: &Error,
@@ -117,7 +117,7 @@ pub async fn give_up<H: Host>(
         run.status = Status::Failed;
         run.error = Some(error.detail.clone());
         run.updated = host.now();
-        save(host, isolate, tenant, version, &run).await?;
+        save(host, snapshot, tenant, version, &run).await?;
     }
     Ok(())
 }
@@ -125,7 +125,7 @@ pub async fn give_up<H: Host>(
 /// Does the next step of a run.
 pub async fn step<H: Host>(
     host: &H,
-    isolate: &Arc<Isolate>,
+    snapshot: &Arc<Snapshot>,
     tenant: &Tenant,
     run: &str,
 ) -> Result<Stepped, Error> {
@@ -142,19 +142,19 @@ pub async fn step<H: Host>(
     if loaded.run.attempt >= MAX_BEGUN {
         let error =
             Error::new(Kind::Internal, format!("step {} was begun {MAX_BEGUN} times", loaded.run.step));
-        give_up(host, isolate, tenant, run, &error).await?;
+        give_up(host, snapshot, tenant, run, &error).await?;
         return Ok(Stepped::Done);
     }
-    let Some((version, run)) = claim(host, isolate, tenant, loaded, now).await? else {
+    let Some((version, run)) = claim(host, snapshot, tenant, loaded, now).await? else {
         return Ok(Stepped::Later(Duration::from_secs(1)));
     };
-    let worker = Worker { host, isolate, tenant, version };
+    let worker = Worker { host, snapshot, tenant, version };
     worker.work(run).await
 }
 
 async fn claim<H: Host>(
     host: &H,
-    isolate: &Isolate,
+    snapshot: &Snapshot,
     tenant: &Tenant,
     loaded: Loaded,
     now: Time,
@@ -162,9 +162,9 @@ async fn claim<H: Host>(
     let Loaded { version, mut run } = loaded;
     run.status = Status::Running;
     run.attempt = run.attempt.saturating_add(1);
-    run.claimed = now.plus(Duration::from_millis(isolate.config().runs.lease_ms));
+    run.claimed = now.plus(Duration::from_millis(snapshot.config().runs.lease_ms));
     run.updated = now;
-    Ok(save(host, isolate, tenant, version, &run).await?.map(|version| (version, run)))
+    Ok(save(host, snapshot, tenant, version, &run).await?.map(|version| (version, run)))
 }
 
 /// Whether a step can be asked.
@@ -179,7 +179,7 @@ enum Prepared {
 
 struct Worker<'a, H> {
     host: &'a H,
-    isolate: &'a Arc<Isolate>,
+    snapshot: &'a Arc<Snapshot>,
     tenant: &'a Tenant,
     version: u64,
 }
@@ -208,7 +208,8 @@ impl<H: Host> Worker<'_, H> {
         };
         for Op::Ask { id: name, prompt, .. } in ops {
             gather.ask(name, prompt.estimated_input());
-            let question = Question { prompt, targets: targets.clone(), plan: self.plan(started) };
+            let (targets, trace) = (targets.clone(), Trace::stored(&run.trace));
+            let question = Question { prompt, targets, plan: self.plan(started), trace };
             match self.ask(name, question, &mut gather).await {
                 Ok(text) => {
                     run.program.absorb(name, text.clone());
@@ -231,7 +232,7 @@ impl<H: Host> Worker<'_, H> {
 
     /// Finds the targets and holds the step's price.
     async fn prepare(&self, run: &Checkpoint, id: &str, now: Time) -> Result<Prepared, Error> {
-        let config = self.isolate.config();
+        let config = self.snapshot.config();
         let (_, targets) = route::plan(config, run.model.as_deref(), run.targets.as_deref())?;
         let program = &run.program;
         let micros = reserve::worst_cost(&targets, 1, program.input_bound(), program.max_output());
@@ -259,7 +260,7 @@ impl<H: Host> Worker<'_, H> {
     }
 
     fn plan(&self, started: Time) -> Plan {
-        let config = self.isolate.config();
+        let config = self.snapshot.config();
         let mut deadlines = config.deadlines.clone();
         // An ask must not outlive its claim.
         let claimed = config.runs.lease_ms.saturating_mul(9).div_euclid(10).max(1);
@@ -273,7 +274,7 @@ impl<H: Host> Worker<'_, H> {
         question: Question,
         gather: &mut Gather,
     ) -> Result<String, Error> {
-        let mut driven = pin!(drive(self.host.clone(), self.isolate.clone(), question));
+        let mut driven = pin!(drive(self.host.clone(), self.snapshot.clone(), question));
         while let Some(driven) = driven.next().await {
             match driven {
                 Driven::Frames { frames, .. } => gather.hidden(name, &frames),
@@ -358,7 +359,7 @@ impl<H: Host> Worker<'_, H> {
     async fn release(&mut self, run: &mut Checkpoint) -> Result<bool, Error> {
         run.claimed = Time::default();
         run.updated = self.host.now();
-        let saved = save(self.host, self.isolate, self.tenant, self.version, run).await?;
+        let saved = save(self.host, self.snapshot, self.tenant, self.version, run).await?;
         self.version = saved.unwrap_or(self.version);
         Ok(saved.is_some())
     }

@@ -10,7 +10,10 @@ use crate::ledger::receipt::{Attempted, Outcome, Receipt, millis};
 use crate::modes::Show;
 use crate::route::Target;
 use crate::wire::Frame;
-use crate::wire::event::{Event, Finish, Usage};
+use crate::wire::event::{Event, Finish, ToolDelta, Usage};
+
+/// The most tool calls of one answer that are kept for surfaces of our own making.
+const MAX_TOOLS: usize = 128;
 
 /// The most bytes of one answer's text that are kept for the platform's own surfaces and for later steps.
 const MAX_TEXT: usize = 1024 * 1024;
@@ -18,6 +21,7 @@ const MAX_TEXT: usize = 1024 * 1024;
 pub(super) struct Gather {
     targets: Arc<[Target]>,
     text: String,
+    tools: Vec<ToolDelta>,
     began: bool,
     finish: Option<Finish>,
     hidden: BTreeMap<&'static str, String>,
@@ -31,6 +35,7 @@ impl Gather {
         Self {
             targets,
             text: String::new(),
+            tools: Vec::new(),
             began: false,
             finish: None,
             hidden: BTreeMap::new(),
@@ -56,9 +61,21 @@ impl Gather {
         }
         collect(frames, &mut self.text);
         for event in frames.iter().flat_map(|frame| &frame.events) {
-            if let Event::Finish(finish) = event {
-                self.finish = Some(*finish);
+            match event {
+                Event::Finish(finish) => self.finish = Some(*finish),
+                Event::Tool(piece) => self.tool(piece),
+                _ => {}
             }
+        }
+    }
+
+    fn tool(&mut self, piece: &ToolDelta) {
+        if let Some(tool) = self.tools.iter_mut().find(|tool| tool.index == piece.index) {
+            if tool.arguments.len().saturating_add(piece.arguments.len()) <= MAX_TEXT {
+                tool.arguments.push_str(&piece.arguments);
+            }
+        } else if self.tools.len() < MAX_TOOLS {
+            self.tools.push(piece.clone());
         }
     }
 
@@ -125,6 +142,7 @@ impl Gather {
             tried: tried.collect(),
             usage: self.usage(),
             text: std::mem::take(&mut self.text),
+            tools: std::mem::take(&mut self.tools),
             finish: self.finish,
         }
     }

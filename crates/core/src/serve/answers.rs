@@ -12,37 +12,39 @@ use super::{Asking, Reply};
 use crate::api::answer::{self, Asked, Options};
 use crate::api::response::{self, json_of};
 use crate::api::voice::{Voice, failure};
-use crate::api::{Handler, Surface, platform};
+use crate::api::{self, Handler, Surface, platform};
 use crate::call::Ended;
 use crate::error::Error;
 use crate::host::{Host, Time};
-use crate::identity::key::Identity;
-use crate::isolate::Isolate;
+use crate::identity::Identity;
 use crate::ledger::receipt::millis;
 use crate::ledger::reserve;
 use crate::modes::Program;
 use crate::run::{self, Began, Final, Job, Said};
+use crate::snapshot::Snapshot;
 
-/// `POST /v1/chat/completions`, `/api/v1/chat` and `/api/v1/chat/stream`.
+/// `POST /v1/chat/completions`, `/v1/embeddings`, `/api/v1/chat` and `/api/v1/chat/stream`.
 pub async fn answer<H: Host>(
     host: H,
-    isolate: Arc<Isolate>,
+    snapshot: Arc<Snapshot>,
     identity: Identity,
     asking: Asking,
     handler: Handler,
 ) -> Result<Response<Reply<impl Stream<Item = Bytes> + use<H>>>, Error> {
     answer::check_json(&asking.headers)?;
-    let config = isolate.config();
-    let options = Options::read(config, &asking.headers)?;
-    let (asked, surface) = match handler {
+    let config = snapshot.config();
+    let flags = config.flags(&identity.tenant);
+    let options = Options::read(config, &flags, &asking.headers)?;
+    let surface = api::surface(asking.uri.path());
+    let trace = asking.trace.id();
+    let asked = match handler {
         Handler::Completions => {
-            let asked = answer::completions(config, &options, &asking.body, &asking.trace, asking.now)?;
-            (asked, Surface::OpenAi)
+            answer::completions(config, &options, &flags, &asking.body, trace, asking.now)?
         }
+        Handler::Embeddings => answer::embeddings(config, &asking.body)?,
         _ => {
             let stream = handler == Handler::ChatStream;
-            let asked = platform::read(&asking.body)?.asked(config, &options, stream, &asking.trace)?;
-            (asked, Surface::Platform)
+            platform::read(&asking.body)?.asked(config, &options, &flags, stream, trace)?
         }
     };
     let Asked { mut program, targets, stream, shape, voice } = asked;
@@ -51,20 +53,23 @@ pub async fn answer<H: Host>(
     {
         chat.prompt.bound_output(reserve::DEFAULT_OUTPUT);
     }
+    let bound = flags.thinking.filter(|_| matches!(program, Program::Thinking(_)));
+    let (trace, cache) = (trace.to_owned(), options.cache.is_some());
     let job = Job {
         identity,
-        trace: asking.trace.clone(),
+        trace: asking.trace,
         program,
         targets: targets.into(),
         shape,
         hedge: options.hedge,
         cache: options.cache,
+        bound,
         started: asking.now,
     };
     let clock = host.clone();
     let debug = config.debug;
-    let said = Box::pin(run::inline(host, isolate, job));
-    let answer = Answer { said, voice, began: asking.now, trace: asking.trace, cache: options.cache, debug };
+    let said = Box::pin(run::inline(host, snapshot, job));
+    let answer = Answer { said, voice, began: asking.now, trace, cache, debug };
     if stream { answer.streamed(clock, surface).await } else { answer.whole(&clock, surface).await }
 }
 
@@ -96,12 +101,10 @@ impl<S: Stream<Item = Said>> Answer<S> {
         };
         let head = self.voice.start();
         let writing = Writing { answer: self, clock, next: Some(first), head: Some(head), over: false };
-        let trace = writing.answer.trace.clone();
         let (cache, debug) = (writing.answer.cache, writing.answer.debug);
         let body = stream::unfold(writing, |mut it| async move { it.next().await.map(|bytes| (bytes, it)) });
         let mut response = response::event_stream(Reply::Stream(body));
         label(response.headers_mut(), began.as_ref(), cache, debug);
-        response::set(response.headers_mut(), response::TRACE, &trace);
         Ok(response)
     }
 
@@ -197,7 +200,7 @@ impl<H: Host, S: Stream<Item = Said>> Writing<H, S> {
             Said::Frames(frames) => voice.frames(&frames),
             Said::Ended(last) => {
                 self.over = true;
-                voice.tail(&last, millis(self.clock.now(), self.answer.began))
+                voice.tail(&last, &self.answer.trace, millis(self.clock.now(), self.answer.began))
             }
         }
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::api::response::json_of;
 use crate::host::{Host, Key, StoreError};
 use crate::identity::Tenant;
-use crate::isolate::Isolate;
+use crate::snapshot::Snapshot;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -22,14 +22,15 @@ pub fn health() -> Response<Bytes> {
 }
 
 /// `GET /api/status`.
-pub fn status(isolate: &Isolate) -> Response<Bytes> {
-    let ready = !isolate.config().targets.is_empty();
+pub fn status(snapshot: &Snapshot) -> Response<Bytes> {
+    let ready = !snapshot.config().targets.is_empty();
     json_of(200, &json!({"api": "operational", "engine_ready": ready}))
 }
 
 /// `GET /health/ready`: 200 when every store, the queue and at least one target can be used, else 503, with a line
-/// for each. The cache is not among them, since an answer never needs it.
-pub async fn ready<H: Host>(host: &H, isolate: &Isolate) -> Response<Bytes> {
+/// for each. The cache is not among them, since an answer never needs it; nor is a newer configuration that cannot be
+/// used, since the one in force still serves, but it is reported.
+pub async fn ready<H: Host>(host: &H, snapshot: &Snapshot) -> Response<Bytes> {
     let (now, system) = (host.now(), Tenant::system());
     let key = Key::new(&system, "ready");
     let checks = [
@@ -38,13 +39,18 @@ pub async fn ready<H: Host>(host: &H, isolate: &Isolate) -> Response<Bytes> {
         ("logs", said(host.scan(&key, "", 1).await)),
         ("blobs", said(host.get(&key, now).await)),
         ("queue", queue(host.waiting().await)),
-        ("targets", targets(host, isolate)),
+        ("targets", targets(host, snapshot)),
     ];
     let ready = checks.iter().all(|(_, check)| check.get("ok") == Some(&Value::Bool(true)));
     let checks: serde_json::Map<String, Value> =
         checks.into_iter().map(|(name, check)| (name.to_owned(), check)).collect();
     let status = if ready { "ready" } else { "not_ready" };
-    json_of(if ready { 200 } else { 503 }, &json!({"status": status, "checks": checks}))
+    let configuration = match snapshot.problem() {
+        None => json!({"ok": true}),
+        Some(problem) => json!({"ok": false, "detail": problem}),
+    };
+    let body = json!({"status": status, "checks": checks, "configuration": configuration});
+    json_of(if ready { 200 } else { 503 }, &body)
 }
 
 fn said<T>(result: Result<T, StoreError>) -> Value {
@@ -61,11 +67,11 @@ fn queue(result: Result<Option<u64>, StoreError>) -> Value {
     }
 }
 
-/// One target that has its secret and whose breaker, in this isolate, is not open.
-fn targets<H: Host>(host: &H, isolate: &Isolate) -> Value {
+/// One target that has its secret and whose breaker, in this snapshot, is not open.
+fn targets<H: Host>(host: &H, snapshot: &Snapshot) -> Value {
     let now = host.now();
-    let breakers = isolate.breakers();
-    let rows = isolate.config().targets.iter().map(|row| {
+    let breakers = snapshot.breakers();
+    let rows = snapshot.config().targets.iter().map(|row| {
         let name = format!("{}/{}", row.name, row.model);
         let missing = row.secret.as_deref().filter(|secret| host.secret(secret).is_none());
         let state = match missing {

@@ -14,12 +14,11 @@ use crate::api::response::{event_stream, json_of, problem};
 use crate::api::{platform, reports};
 use crate::error::{Error, Kind};
 use crate::host::{Host, Time};
-use crate::identity::Tenant;
-use crate::identity::key::Identity;
-use crate::isolate::Isolate;
+use crate::identity::{Identity, Tenant};
 use crate::route;
 use crate::run::checkpoint::{self, Checkpoint, Status};
 use crate::run::detached::{self, Loaded};
+use crate::snapshot::Snapshot;
 use crate::trace;
 use crate::wire::sse;
 
@@ -33,25 +32,26 @@ const TRIES: usize = 5;
 /// `POST /api/v1/tasks`: 202 with the task's id.
 pub async fn create<H: Host>(
     host: &H,
-    isolate: &Isolate,
+    snapshot: &Snapshot,
     identity: &Identity,
     asking: &Asking,
 ) -> Result<Response<Bytes>, Error> {
     answer::check_json(&asking.headers)?;
-    let options = Options::read(isolate.config(), &asking.headers)?;
+    let flags = snapshot.config().flags(&identity.tenant);
+    let options = Options::read(snapshot.config(), &flags, &asking.headers)?;
     let request = platform::read(&asking.body)?;
     // Planned now so that a bad name is the caller's error, and again at each step.
-    route::plan(isolate.config(), request.model.as_deref(), options.targets.as_deref())?;
+    route::plan(snapshot.config(), request.model.as_deref(), options.targets.as_deref())?;
     let tenant = &identity.tenant;
     let mut run = Checkpoint {
         id: trace::id(asking.now, host.random()),
-        trace: asking.trace.clone(),
+        trace: asking.trace.id().to_owned(),
         key: identity.key.clone(),
         status: Status::Queued,
         step: 0,
         attempt: 0,
         claimed: Time::default(),
-        program: request.program(),
+        program: request.program(&flags),
         targets: options.targets,
         model: request.model,
         created: asking.now,
@@ -60,11 +60,11 @@ pub async fn create<H: Host>(
         result: None,
         error: None,
     };
-    let version = detached::save(host, isolate, tenant, 0, &run).await?;
+    let version = detached::save(host, snapshot, tenant, 0, &run).await?;
     if let Err(error) = host.enqueue(&detached::message(tenant, &run.id), Duration::ZERO).await {
         run.status = Status::Failed;
         run.error = Some("the queue did not take the task".to_owned());
-        detached::save(host, isolate, tenant, version.unwrap_or(0), &run).await?;
+        detached::save(host, snapshot, tenant, version.unwrap_or(0), &run).await?;
         return Err(Error::new(Kind::Unavailable, format!("the queue did not take the task: {error}")));
     }
     Ok(json_of(202, &reports::task(&run)))
@@ -79,7 +79,7 @@ pub async fn read<H: Host>(host: &H, tenant: &Tenant, id: &str) -> Result<Respon
 /// `DELETE /api/v1/tasks/{id}`: no further step begins; an ask under way is finished and paid for.
 pub async fn cancel<H: Host>(
     host: &H,
-    isolate: &Isolate,
+    snapshot: &Snapshot,
     tenant: &Tenant,
     id: &str,
 ) -> Result<Response<Bytes>, Error> {
@@ -94,7 +94,7 @@ pub async fn cancel<H: Host>(
         }
         run.status = Status::Cancelled;
         run.updated = host.now();
-        if detached::save(host, isolate, tenant, version, &run).await?.is_some() {
+        if detached::save(host, snapshot, tenant, version, &run).await?.is_some() {
             return Ok(json_of(200, &reports::task(&run)));
         }
     }

@@ -42,6 +42,24 @@ impl Members {
         self.0.retain(|(key, _)| key != name);
     }
 
+    /// Adds another object's members at the end, or in the places of those of the same name.
+    pub fn extend(&mut self, other: &Self) {
+        for (name, value) in &other.0 {
+            self.set(name, value);
+        }
+    }
+
+    /// The members of these names only.
+    pub fn only(&self, names: &[&str]) -> Self {
+        Self(self.0.iter().filter(|(name, _)| names.contains(&name.as_str())).cloned().collect())
+    }
+
+    /// About how many bytes [`Self::text`] has; never fewer.
+    pub fn size(&self) -> usize {
+        let members = self.0.iter().map(|(name, value)| name.len().saturating_add(value.get().len()));
+        members.fold(2, |sum, bytes| sum.saturating_add(bytes).saturating_add(4))
+    }
+
     /// The object's text.
     pub fn text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
@@ -93,6 +111,10 @@ mod tests {
         members.set("new", &true);
         members.unset("absent");
         assert_eq!(members.text(), r#"{"z":1.50,"model":"c","x":{"b" : [1,  2]},"new":true}"#);
+        assert!(members.size() >= members.text().len());
+        assert_eq!(members.only(&["new", "z"]).text(), r#"{"z":1.50,"new":true}"#);
+        members.extend(&Members::parse(br#"{"z":2,"y":3}"#).unwrap());
+        assert_eq!(members.text(), r#"{"z":2,"model":"c","x":{"b" : [1,  2]},"new":true,"y":3}"#);
         assert!(Members::parse(b"[1]").is_err());
     }
 }

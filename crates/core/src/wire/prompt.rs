@@ -12,17 +12,17 @@ pub enum Prompt {
     OpenAi(Members),
     /// A question of ours.
     Plain(Plain),
+    /// A caller's request for embeddings, passed on in the same way.
+    Embeddings(Members),
 }
 
 /// A text conversation.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Plain {
     /// In order.
     pub messages: Vec<Turn>,
-    /// The most output tokens.
-    pub max_tokens: Option<u64>,
-    /// 0 to 2.
-    pub temperature: Option<f64>,
+    /// Everything else that the model is told, such as `temperature`: the caller's own members, as they were written.
+    pub params: Members,
 }
 
 /// One message.
@@ -51,9 +51,10 @@ impl Prompt {
     /// request counts, tools and schemas included, so that this errs upwards.
     pub fn estimated_input(&self) -> u64 {
         let bytes = match self {
-            Self::OpenAi(members) => members.text().len(),
+            Self::OpenAi(members) | Self::Embeddings(members) => members.size(),
             Self::Plain(plain) => {
-                plain.messages.iter().map(|turn| turn.content.len().saturating_add(16)).sum()
+                let turns = plain.messages.iter().map(|turn| turn.content.len().saturating_add(16));
+                turns.fold(plain.params.size(), usize::saturating_add)
             }
         };
         estimate(bytes)
@@ -62,23 +63,31 @@ impl Prompt {
     /// Gives a caller's request a bound on its output, where it names none: what a budget has reserved must not be
     /// exceeded.
     pub fn bound_output(&mut self, bound: u64) {
-        if let (None, Self::OpenAi(members)) = (self.max_output(), &mut *self) {
-            members.set("max_tokens", &bound);
+        if self.max_output().is_none() {
+            match self {
+                Self::OpenAi(members) | Self::Plain(Plain { params: members, .. }) => {
+                    members.set("max_tokens", &bound);
+                }
+                Self::Embeddings(_) => {}
+            }
         }
     }
 
     /// The most output tokens that the prompt allows, all choices together, where it says so.
     pub fn max_output(&self) -> Option<u64> {
         match self {
-            Self::OpenAi(members) => {
-                let number = |name| members.read::<f64>(name).ok().flatten().filter(|number| *number >= 1.0);
-                let bounds = ["max_completion_tokens", "max_tokens"].into_iter().filter_map(number);
-                // Each of `n` choices may be that long; `as` saturates.
-                bounds.reduce(f64::max).map(|bound| (bound * number("n").unwrap_or(1.0)).ceil() as u64)
-            }
-            Self::Plain(plain) => plain.max_tokens,
+            Self::OpenAi(members) | Self::Plain(Plain { params: members, .. }) => max_output(members),
+            Self::Embeddings(_) => Some(0),
         }
     }
+}
+
+/// The most output tokens that these members allow, all choices together, where they say so.
+pub fn max_output(members: &Members) -> Option<u64> {
+    let number = |name| members.read::<f64>(name).ok().flatten().filter(|number| *number >= 1.0);
+    let bounds = ["max_completion_tokens", "max_tokens"].into_iter().filter_map(number);
+    // Each of `n` choices may be that long; `as` saturates.
+    bounds.reduce(f64::max).map(|bound| (bound * number("n").unwrap_or(1.0)).ceil() as u64)
 }
 
 /// Tokens in so many bytes of text, rounded up at three bytes a token.

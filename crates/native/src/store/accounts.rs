@@ -3,7 +3,7 @@
 use opencode_core::host::{Closed, Counters, Held, Hold, Key, Overdue, Spent, StoreError, Time};
 use opencode_core::identity::Tenant;
 use opencode_core::ledger::counters::{Account, Outcome};
-use rusqlite::{OptionalExtension, Savepoint, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Failure, Store, signed};
 
@@ -34,11 +34,11 @@ impl Counters for Store {
 
     async fn overdue(&self, tenant: &Tenant, now: Time, limit: usize) -> Result<Vec<Overdue>, StoreError> {
         let tenant = tenant.clone();
-        self.call(move |db| overdue(db, &tenant, now, limit.min(MAX_OVERDUE))).await
+        self.single(move |db| overdue(db, &tenant, now, limit.min(MAX_OVERDUE))).await
     }
 }
 
-fn take(db: &Savepoint<'_>, hold: &Hold) -> Result<Held, Failure> {
+fn take(db: &Connection, hold: &Hold) -> Result<Held, Failure> {
     let mut held = Held::Already;
     for (place, takes) in hold.accounts.iter().enumerate() {
         let mut account = load(db, &takes.account)?;
@@ -54,7 +54,7 @@ fn take(db: &Savepoint<'_>, hold: &Hold) -> Result<Held, Failure> {
     Ok(held)
 }
 
-fn overdue(db: &Savepoint<'_>, tenant: &Tenant, now: Time, limit: usize) -> Result<Vec<Overdue>, Failure> {
+fn overdue(db: &Connection, tenant: &Tenant, now: Time, limit: usize) -> Result<Vec<Overdue>, Failure> {
     // Each account found has at least one such hold, so `limit` accounts are enough.
     let sql = "SELECT name, state FROM account WHERE tenant = ?1 AND due < ?2 ORDER BY name LIMIT ?3";
     let mut statement = db.prepare_cached(sql)?;
@@ -75,7 +75,7 @@ fn overdue(db: &Savepoint<'_>, tenant: &Tenant, now: Time, limit: usize) -> Resu
     Ok(found)
 }
 
-fn load(db: &Savepoint<'_>, key: &Key) -> Result<Account, Failure> {
+fn load(db: &Connection, key: &Key) -> Result<Account, Failure> {
     let mut statement = db.prepare_cached("SELECT state FROM account WHERE tenant = ?1 AND name = ?2")?;
     let state: Option<String> =
         statement.query_row(params![key.tenant().as_str(), key.name()], |row| row.get(0)).optional()?;
@@ -85,7 +85,7 @@ fn load(db: &Savepoint<'_>, key: &Key) -> Result<Account, Failure> {
     }
 }
 
-fn save(db: &Savepoint<'_>, key: &Key, account: &Account) -> Result<(), Failure> {
+fn save(db: &Connection, key: &Key, account: &Account) -> Result<(), Failure> {
     let (tenant, name) = (key.tenant().as_str(), key.name());
     if account.is_fresh() {
         db.prepare_cached("DELETE FROM account WHERE tenant = ?1 AND name = ?2")?

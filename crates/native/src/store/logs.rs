@@ -14,7 +14,7 @@ impl Logs for Store {
     async fn append(&self, log: &Key, id: &str, value: Bytes) -> Result<Appended, StoreError> {
         fits("log entry", value.len(), MAX_ENTRY)?;
         let (log, id) = (log.to_string(), id.to_owned());
-        self.call(move |db| {
+        self.single(move |db| {
             let sql = "INSERT INTO log (log, id, value) VALUES (?1, ?2, ?3) ON CONFLICT (log, id) DO NOTHING";
             let stored = db.prepare_cached(sql)?.execute(params![log, id, &value[..]])?;
             Ok(if stored == 1 { Appended::New } else { Appended::Already })
@@ -24,7 +24,7 @@ impl Logs for Store {
 
     async fn scan(&self, log: &Key, after: &str, limit: usize) -> Result<Vec<Entry>, StoreError> {
         let (log, after) = (log.to_string(), after.to_owned());
-        self.call(move |db| {
+        self.single(move |db| {
             let sql = "SELECT id, value FROM log WHERE log = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
             let mut statement = db.prepare_cached(sql)?;
             let mut rows = statement.query(params![log, after, signed(limit.min(MAX_SCAN) as u64)])?;

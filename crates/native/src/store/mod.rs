@@ -1,7 +1,8 @@
-//! Every store in one SQLite file, behind one thread that owns the connection.
+//! Every store in one SQLite file.
 //!
-//! What waits is committed together, so that many callers share one write to the disk; each job has its savepoint,
-//! so that one that fails does not take the others with it. Nothing is answered before its commit is on the disk.
+//! No thread of its own: whoever finds the connection free commits what waits, its own job and the others', so that
+//! a lone caller wakes nobody and many callers share one commit. Each job that writes more than one row has its
+//! savepoint, so that one that fails does not take the others with it. Nothing is answered before its commit.
 
 mod accounts;
 mod logs;
@@ -12,11 +13,13 @@ mod schema;
 mod tests;
 mod values;
 
+use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opencode_core::host::StoreError;
 use rusqlite::{Connection, Savepoint, Transaction, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
 /// How many jobs share one commit.
 const BATCH: usize = 64;
@@ -25,8 +28,12 @@ const WAITING: usize = 1_024;
 
 /// A handle on the stores. Clones share the connection, which closes with the last of them.
 #[derive(Clone)]
-pub struct Store {
-    jobs: mpsc::Sender<Job>,
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    connection: Mutex<Connection>,
+    waiting: Mutex<VecDeque<Job>>,
+    room: Semaphore,
 }
 
 /// Runs inside the batch's transaction and returns what is to be said once its fate is known.
@@ -38,31 +45,86 @@ impl Store {
     /// not writable, or written by a newer version. Blocks while it does so.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = schema::open(path).map_err(|Failure(why)| StoreError(why))?;
-        let (jobs, waiting) = mpsc::channel(WAITING);
-        std::thread::Builder::new()
-            .name("store".to_owned())
-            .spawn(move || work(connection, waiting))
-            .map_err(|error| StoreError(format!("no thread for the store: {error}")))?;
-        Ok(Self { jobs })
+        let waiting = Mutex::new(VecDeque::with_capacity(BATCH));
+        let (connection, room) = (Mutex::new(connection), Semaphore::new(WAITING));
+        Ok(Self(Arc::new(Inner { connection, waiting, room })))
     }
 
-    /// Runs `work` in the store's thread and answers when it is committed. A caller that stops waiting does not
-    /// stop the work.
+    /// Runs `work`, with others, in one transaction, and answers when it is committed. A caller that stops waiting
+    /// does not stop the work.
     async fn call<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Savepoint<'_>) -> Result<T, Failure> + Send + 'static,
     {
-        let (tell, told) = oneshot::channel();
-        let job: Job = Box::new(move |transaction| {
-            let done = apart(transaction, work).map_err(|Failure(why)| StoreError(why));
-            Box::new(move |committed| {
+        self.submit(move |transaction| apart(transaction, work)).await
+    }
+
+    /// The same for work of a single statement, which needs no savepoint: SQLite undoes it whole.
+    async fn single<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    {
+        self.submit(move |transaction| work(transaction)).await
+    }
+
+    async fn submit<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<T, Failure> + Send + 'static,
+    {
+        let lost = || StoreError("the database is locked or out of reach".to_owned());
+        let _room = self.0.room.acquire().await.map_err(|_| lost())?;
+        let (tell, mut told) = oneshot::channel();
+        self.0.waiting().push_back(Box::new(move |transaction| {
+            let done = work(transaction).map_err(|Failure(why)| StoreError(why));
+            Box::new(move |committed: Result<(), StoreError>| {
                 let _ = tell.send(committed.and(done));
             })
-        });
-        let lost = || StoreError("the database is locked or out of reach".to_owned());
-        self.jobs.send(job).await.map_err(|_| lost())?;
-        told.await.map_err(|_| lost())?
+        }));
+        let commits = Commits(&self.0);
+        // What else is ready on this thread comes along.
+        tokio::task::yield_now().await;
+        drop(commits);
+        match told.try_recv() {
+            Ok(told) => told,
+            Err(_) => told.await.map_err(|_| lost())?,
+        }
+    }
+}
+
+/// Commits what waits when it is dropped: also when its caller stops waiting.
+struct Commits<'a>(&'a Inner);
+
+impl Drop for Commits<'_> {
+    fn drop(&mut self) {
+        self.0.commit_all();
+    }
+}
+
+impl Inner {
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Job>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Commits until nothing waits, or leaves it to the one who is committing now.
+    fn commit_all(&self) {
+        // Whoever adds a job while another lets go of the connection meets an empty hand at one of these two looks.
+        while !self.waiting().is_empty() {
+            let Ok(mut connection) = self.connection.try_lock() else { return };
+            loop {
+                let batch: Vec<Job> = {
+                    let mut waiting = self.waiting();
+                    let size = waiting.len().min(BATCH);
+                    waiting.drain(..size).collect()
+                };
+                if batch.is_empty() {
+                    break;
+                }
+                commit(&mut connection, batch);
+            }
+        }
     }
 }
 
@@ -81,22 +143,14 @@ impl From<serde_json::Error> for Failure {
     }
 }
 
-fn work(mut connection: Connection, mut waiting: mpsc::Receiver<Job>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while waiting.blocking_recv_many(&mut batch, BATCH) > 0 {
-        commit(&mut connection, &mut batch);
-    }
-}
-
-fn commit(connection: &mut Connection, batch: &mut Vec<Job>) {
+fn commit(connection: &mut Connection, batch: Vec<Job>) {
     let mut tells = Vec::with_capacity(batch.len());
+    // Where no transaction could be begun, the jobs are dropped unrun and their callers see that.
     let committed: rusqlite::Result<()> = (|| {
         let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        tells.extend(batch.drain(..).map(|job| job(&mut transaction)));
+        tells.extend(batch.into_iter().map(|job| job(&mut transaction)));
         transaction.commit()
     })();
-    // Where no transaction could be begun, the jobs are dropped unrun and their callers see that.
-    batch.clear();
     let committed = committed.map_err(|error| {
         tracing::error!(%error, "the store cannot commit");
         StoreError(error.to_string())

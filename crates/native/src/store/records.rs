@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 use opencode_core::host::{Key, MAX_RECORD, Records, StoreError, Swap, Time, Versioned};
-use rusqlite::{OptionalExtension, Savepoint, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Failure, Store, fits, signed, unsigned};
 
 impl Records for Store {
     async fn read(&self, key: &Key, now: Time) -> Result<Option<Versioned>, StoreError> {
         let key = key.to_string();
-        self.call(move |db| live(db, &key, now)).await
+        self.single(move |db| live(db, &key, now)).await
     }
 
     async fn swap(
@@ -22,7 +22,8 @@ impl Records for Store {
     ) -> Result<Swap, StoreError> {
         fits("record", value.len(), MAX_RECORD)?;
         let key = key.to_string();
-        self.call(move |db| {
+        // It reads, and then writes one row.
+        self.single(move |db| {
             let found = live(db, &key, now)?;
             if found.as_ref().map_or(0, |record| record.version) != seen {
                 return Ok(Swap::Lost(found));
@@ -38,7 +39,7 @@ impl Records for Store {
     }
 }
 
-fn live(db: &Savepoint<'_>, key: &str, now: Time) -> Result<Option<Versioned>, Failure> {
+fn live(db: &Connection, key: &str, now: Time) -> Result<Option<Versioned>, Failure> {
     let sql = "SELECT version, value FROM record WHERE key = ?1 AND (expires IS NULL OR expires > ?2)";
     let found = db.prepare_cached(sql)?.query_row(params![key, signed(now.0)], |row| {
         Ok(Versioned { version: unsigned(row.get(0)?), value: Bytes::from(row.get::<_, Vec<u8>>(1)?) })

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use opencode_core::host::{Blobs, Cache, Key, MAX_BLOB, MAX_CACHED, StoreError, Time};
-use rusqlite::{OptionalExtension, Savepoint, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Failure, Store, fits, signed};
 
@@ -13,7 +13,7 @@ impl Cache for Store {
     async fn cached(&self, key: &Key, now: Time) -> Option<Bytes> {
         let key = key.to_string();
         let found = self
-            .call(move |db| read(db, "SELECT value FROM cache WHERE key = ?1 AND expires > ?2", &key, now));
+            .single(move |db| read(db, "SELECT value FROM cache WHERE key = ?1 AND expires > ?2", &key, now));
         found.await.unwrap_or_else(|error| {
             tracing::warn!(%error, "the cache cannot be read");
             None
@@ -26,7 +26,7 @@ impl Cache for Store {
             fits("cached value", value.len(), MAX_CACHED)?;
             let sql = "INSERT INTO cache (key, value, expires) VALUES (?1, ?2, ?3) \
                        ON CONFLICT (key) DO UPDATE SET value = ?2, expires = ?3";
-            self.call(move |db| write(db, sql, &key, &value, expires)).await
+            self.single(move |db| write(db, sql, &key, &value, expires)).await
         };
         if let Err(error) = stored.await {
             tracing::warn!(%error, "the cache cannot be written");
@@ -40,18 +40,18 @@ impl Blobs for Store {
         let key = key.to_string();
         let sql = "INSERT INTO blob (key, value, expires) VALUES (?1, ?2, ?3) \
                    ON CONFLICT (key) DO UPDATE SET value = ?2, expires = ?3";
-        self.call(move |db| write(db, sql, &key, &value, expires)).await
+        self.single(move |db| write(db, sql, &key, &value, expires)).await
     }
 
     async fn get(&self, key: &Key, now: Time) -> Result<Option<Bytes>, StoreError> {
         let key = key.to_string();
-        self.call(move |db| read(db, "SELECT value FROM blob WHERE key = ?1 AND expires > ?2", &key, now))
+        self.single(move |db| read(db, "SELECT value FROM blob WHERE key = ?1 AND expires > ?2", &key, now))
             .await
     }
 
     async fn remove(&self, key: &Key) -> Result<(), StoreError> {
         let key = key.to_string();
-        let removed = self.call(move |db| {
+        let removed = self.single(move |db| {
             Ok(db.prepare_cached("DELETE FROM blob WHERE key = ?1")?.execute(params![key])?)
         });
         removed.await.map(|_| ())
@@ -76,14 +76,14 @@ impl Store {
     }
 }
 
-fn read(db: &Savepoint<'_>, sql: &str, key: &str, now: Time) -> Result<Option<Bytes>, Failure> {
+fn read(db: &Connection, sql: &str, key: &str, now: Time) -> Result<Option<Bytes>, Failure> {
     let mut statement = db.prepare_cached(sql)?;
     let value =
         statement.query_row(params![key, signed(now.0)], |row| row.get::<_, Vec<u8>>(0)).optional()?;
     Ok(value.map(Bytes::from))
 }
 
-fn write(db: &Savepoint<'_>, sql: &str, key: &str, value: &[u8], expires: Time) -> Result<(), Failure> {
+fn write(db: &Connection, sql: &str, key: &str, value: &[u8], expires: Time) -> Result<(), Failure> {
     db.prepare_cached(sql)?.execute(params![key, value, signed(expires.0)])?;
     Ok(())
 }

@@ -1,39 +1,39 @@
-//! As much HTTP/1.1 as measuring takes: one request at a time on a connection that stays open.
+//! As much HTTP/1.1 as measuring one request at a time takes, on a connection that stays open.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::thread;
-use std::time::Duration;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
+use super::contestant::Ask;
 use crate::failure::{Doing, Result, failed};
 
 /// The longest body that is read, in bytes.
 const LONGEST: usize = 1 << 20;
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An upstream that answers every request with the same JSON at once; returns its address. It ends with the process.
-pub fn upstream(answer: &'static str) -> Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0").doing("listen on loopback")?;
-    let address = listener.local_addr().doing("listen on loopback")?.to_string();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || {
-                let Ok(mut connection) = Connection::new(stream) else { return };
-                while connection.read().is_ok() {
-                    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
-                    if connection.write(&format!("{head}: {}\r\n\r\n{answer}", answer.len())).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    Ok(address)
+/// Whether a GET of that path is answered with 200.
+pub fn is_up(address: &str, path: &str) -> bool {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    Connection::to(address).and_then(|mut connection| connection.exchange(&request, |_| false)).is_ok()
+}
+
+/// An address on loopback that nobody listens on.
+pub fn free_address() -> Result<String> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").doing("find a free port")?;
+    Ok(listener.local_addr().doing("find a free port")?.to_string())
 }
 
 /// One side of an open connection.
 pub struct Connection {
     stream: BufReader<TcpStream>,
+}
+
+/// An answer with status 200.
+pub struct Answer {
+    /// Its whole body.
+    pub body: String,
+    /// From sending the request to the part of the body that was waited for.
+    pub seen: Option<Duration>,
 }
 
 impl Connection {
@@ -42,7 +42,8 @@ impl Connection {
         Self::new(TcpStream::connect(address).doing(format!("connect to {address}"))?)
     }
 
-    fn new(stream: TcpStream) -> Result<Self> {
+    /// Takes a connection over.
+    pub fn new(stream: TcpStream) -> Result<Self> {
         stream
             .set_nodelay(true)
             .and_then(|()| stream.set_read_timeout(Some(PATIENCE)))
@@ -50,19 +51,45 @@ impl Connection {
         Ok(Self { stream: BufReader::new(stream) })
     }
 
-    /// Sends a request and reads its answer to the end; any status but 200 is an error.
-    pub fn exchange(&mut self, request: &str) -> Result<()> {
-        self.write(request)?;
-        let (first, body) = self.read()?;
-        if first.contains(" 200 ") { Ok(()) } else { failed(format!("the answer was {first}: {body}")) }
+    /// Asks, and notes when the body so far is the first for which `seen` is true.
+    pub fn ask(&mut self, ask: &Ask, seen: impl Fn(&[u8]) -> bool) -> Result<Answer> {
+        let headers: String =
+            ask.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let request = format!(
+            "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n{}",
+            ask.path,
+            ask.address,
+            ask.body.len(),
+            ask.body
+        );
+        self.exchange(&request, seen)
     }
 
-    fn write(&mut self, text: &str) -> Result<()> {
+    /// Sends a request and reads its answer to the end; any status but 200 is an error.
+    pub fn exchange(&mut self, request: &str, seen: impl Fn(&[u8]) -> bool) -> Result<Answer> {
+        let start = Instant::now();
+        self.write(request)?;
+        let mut first = None;
+        let (status, body) = self.read(|body| {
+            if first.is_none() && seen(body) {
+                first = Some(start.elapsed());
+            }
+        })?;
+        let body = String::from_utf8_lossy(&body).into_owned();
+        if status.contains(" 200 ") {
+            return Ok(Answer { body, seen: first });
+        }
+        let shown: String = body.chars().take(300).collect();
+        failed(format!("the answer was {status}: {shown}"))
+    }
+
+    /// Sends text.
+    pub fn write(&mut self, text: &str) -> Result<()> {
         self.stream.get_mut().write_all(text.as_bytes()).doing("send a message")
     }
 
-    /// A message's first line and body.
-    fn read(&mut self) -> Result<(String, String)> {
+    /// Reads a message: its first line and its body, shown after each part of it.
+    pub fn read(&mut self, mut part: impl FnMut(&[u8])) -> Result<(String, Vec<u8>)> {
         let first = self.line()?;
         let (mut length, mut chunked) = (0, false);
         loop {
@@ -75,19 +102,22 @@ impl Connection {
                 None => return failed(format!("not a header: {line}")),
             }
         }
-        let body = if chunked { self.chunks()? } else { self.bytes(length)? };
-        Ok((first, String::from_utf8_lossy(&body).into_owned()))
-    }
-
-    fn chunks(&mut self) -> Result<Vec<u8>> {
         let mut body = Vec::new();
+        if !chunked {
+            self.bytes(length, &mut body)?;
+            part(&body);
+            return Ok((first, body));
+        }
         loop {
-            let length = usize::from_str_radix(&self.line()?, 16).doing("read a chunk's length")?;
-            body.extend(self.bytes(length)?);
+            let line = self.line()?;
+            let size = line.split(';').next().unwrap_or_default().trim();
+            let length = usize::from_str_radix(size, 16).doing("read a chunk's length")?;
+            self.bytes(length, &mut body)?;
             self.line()?;
             if length == 0 {
-                return Ok(body);
+                return Ok((first, body));
             }
+            part(&body);
         }
     }
 
@@ -99,26 +129,12 @@ impl Connection {
         }
     }
 
-    fn bytes(&mut self, length: usize) -> Result<Vec<u8>> {
-        if length > LONGEST {
-            return failed(format!("a body of {length} bytes is too long"));
+    fn bytes(&mut self, length: usize, body: &mut Vec<u8>) -> Result<()> {
+        let begin = body.len();
+        if begin.saturating_add(length) > LONGEST {
+            return failed(format!("a body of more than {LONGEST} bytes is too long"));
         }
-        let mut bytes = vec![0; length];
-        self.stream.read_exact(&mut bytes).doing("read a body")?;
-        Ok(bytes)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn several_requests_go_over_one_connection() {
-        let address = upstream("{}").unwrap();
-        let mut connection = Connection::to(&address).unwrap();
-        for _ in 0..3 {
-            connection.exchange("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}").unwrap();
-        }
+        body.resize(begin + length, 0);
+        self.stream.read_exact(&mut body[begin..]).doing("read a body")
     }
 }

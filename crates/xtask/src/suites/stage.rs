@@ -26,9 +26,11 @@ impl Stage {
     pub fn set(suites: &[Suite], times: &mut Times) -> Result<Self> {
         let needs = |some: &[Suite]| suites.iter().any(|suite| some.contains(suite));
         let runs_binary = suites.iter().any(|suite| *suite != Suite::DeployCheck);
-        let release = needs(&[Suite::Hosts, Suite::DeployCheck]);
+        let release = needs(&[Suite::Hosts, Suite::Clients, Suite::DeployCheck]);
+        let clients = needs(&[Suite::Clients, Suite::Contract]);
         let probe = needs(&[Suite::Ports]);
-        let tools = times.lap("tools", || set_up(&tools_for(release, probe, needs(&[Suite::Unit]))))?;
+        let tools =
+            times.lap("tools", || set_up(&tools_for(release, probe, needs(&[Suite::Unit]), clients)))?;
         let mut build = |wanted: bool, name: &str, build: &dyn Fn() -> Result<PathBuf>| {
             if !wanted {
                 return failed("it is not needed");
@@ -73,6 +75,8 @@ impl Stage {
             ("OPENCODE_TOOLS_WORKERD", Some(self.tools.workerd())),
             ("OPENCODE_TOOLS_JAVA_LIB", Some(self.tools.java_folder())),
             ("OPENCODE_TOOLS_CARGO_LAMBDA", Some(self.tools.python_folder().join("cargo-lambda"))),
+            ("OPENCODE_CLIENTS_NODE", Some(self.tools.clients_folder())),
+            ("OPENCODE_CLIENTS_PYTHON", Some(self.tools.clients_python())),
             ("OPENCODE_NATIVE_BIN", self.binary("opencode").ok()),
             ("OPENCODE_LAMBDA_BIN", self.lambda.as_ref().ok().cloned()),
             ("OPENCODE_WORKER_DIR", self.worker.as_ref().ok().cloned()),
@@ -86,13 +90,16 @@ impl Stage {
     }
 }
 
-fn tools_for(release: bool, probe: bool, unit: bool) -> Vec<Tool> {
+fn tools_for(release: bool, probe: bool, unit: bool, clients: bool) -> Vec<Tool> {
     let mut tools = vec![Tool::Rust];
     if release || probe {
         tools.extend(WORKER_TOOLS);
     }
     if release || probe || unit {
         tools.push(Tool::Java);
+    }
+    if clients {
+        tools.push(Tool::Clients);
     }
     if release {
         tools.extend(LAMBDA_TOOLS);

@@ -24,20 +24,27 @@ pub fn rust() -> Result<()> {
 
 /// The versions and checksums of the lock file. Not `npm ci`: that refuses the lock file when a mirror lacks some other
 /// platform's optional package. Install scripts download programs that the packages already carry: none runs.
-pub fn npm(to: &Path) -> Result<()> {
+/// `list` is the folder of the package's files.
+pub fn npm(to: &Path, list: &str) -> Result<()> {
     for file in ["package.json", "package-lock.json"] {
-        fs::copy(lists().join("npm").join(file), to.join(file)).doing(format!("copy {file}"))?;
+        fs::copy(lists().join(list).join(file), to.join(file)).doing(format!("copy {file}"))?;
     }
     let options = ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
     process::run(process::program("npm").args(options).current_dir(to))
 }
 
 /// An environment of its own, with every package's version fixed.
-pub fn python(to: &Path) -> Result<()> {
+pub fn python(to: &Path, list: &str) -> Result<()> {
     process::run(process::program("python3").args(["-m", "venv"]).arg(to))?;
-    let list = lists().join("requirements.txt");
+    let list = lists().join(list);
     let options = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r"];
     process::run(process::program(to.join("bin/python")).args(options).arg(list))
+}
+
+/// The SDKs: npm's in `node_modules`, PyPI's and schemathesis in the environment `python`.
+pub fn clients(to: &Path) -> Result<()> {
+    npm(to, "clients")?;
+    python(&to.join("python"), "clients/requirements.txt")
 }
 
 /// The servers' jars and native libraries in one folder.

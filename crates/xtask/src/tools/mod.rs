@@ -1,7 +1,7 @@
 //! Every tool that is not the Rust toolchain's, at a fixed version, in a cache folder outside the checkout.
 
-mod folder;
-mod install;
+pub mod folder;
+pub mod install;
 mod prerequisites;
 
 use std::path::PathBuf;
@@ -19,6 +19,8 @@ pub enum Tool {
     Npm,
     /// SAM and cargo-lambda with zig.
     Python,
+    /// The official SDKs of npm and PyPI, and schemathesis.
+    Clients,
     /// DynamoDB Local and ElasticMQ.
     Java,
     /// Builds a Worker's bundle.
@@ -28,19 +30,22 @@ pub enum Tool {
 }
 
 /// All of them, the quick ones first.
-pub const ALL: [Tool; 6] =
-    [Tool::Rust, Tool::Npm, Tool::Python, Tool::Java, Tool::WorkerBuild, Tool::WasmBindgen];
+pub const ALL: [Tool; 7] =
+    [Tool::Rust, Tool::Npm, Tool::Python, Tool::Clients, Tool::Java, Tool::WorkerBuild, Tool::WasmBindgen];
 
 /// The version of `worker-build`: that of the `worker` library.
 const WORKER_BUILD: &str = "0.8.7";
 const NPM_PACKAGES: &str = include_str!("../../tools/npm/package-lock.json");
 const PYTHON_PACKAGES: &str = include_str!("../../tools/requirements.txt");
+const CLIENTS_NPM: &str = include_str!("../../tools/clients/package-lock.json");
+const CLIENTS_PYTHON: &str = include_str!("../../tools/clients/requirements.txt");
 const JAVA_PACKAGES: &str = include_str!("../../tools/pom.xml");
 
 /// Where the tools are.
 pub struct Tools {
     npm: PathBuf,
     python: PathBuf,
+    clients: PathBuf,
     java: PathBuf,
     worker_build: PathBuf,
     wasm_bindgen: PathBuf,
@@ -69,8 +74,9 @@ pub fn set_up(wanted: &[Tool]) -> Result<Tools> {
     for tool in missing {
         match tool {
             Tool::Rust => install::rust()?,
-            Tool::Npm => folders(tool)?.fill(install::npm)?,
-            Tool::Python => folders(tool)?.fill(install::python)?,
+            Tool::Npm => folders(tool)?.fill(|to| install::npm(to, "npm"))?,
+            Tool::Python => folders(tool)?.fill(|to| install::python(to, "requirements.txt"))?,
+            Tool::Clients => folders(tool)?.fill(install::clients)?,
             Tool::Java => folders(tool)?.fill(install::java)?,
             Tool::WorkerBuild => {
                 folders(tool)?.fill(|to| install::crate_binary("worker-build", WORKER_BUILD, to))?
@@ -85,6 +91,7 @@ pub fn set_up(wanted: &[Tool]) -> Result<Tools> {
     Ok(Tools {
         npm: path(Tool::Npm)?.join("node_modules"),
         python: path(Tool::Python)?.join("bin"),
+        clients: path(Tool::Clients)?,
         java: path(Tool::Java)?.join("lib"),
         worker_build: path(Tool::WorkerBuild)?.join("bin/worker-build"),
         wasm_bindgen: path(Tool::WasmBindgen)?.join("bin/wasm-bindgen"),
@@ -97,6 +104,7 @@ fn directory(tool: Tool) -> Result<String> {
         Tool::Rust => "rust".to_owned(),
         Tool::Npm => format!("npm-{}", folder::digest(NPM_PACKAGES)),
         Tool::Python => format!("python-{}", folder::digest(PYTHON_PACKAGES)),
+        Tool::Clients => format!("clients-{}", folder::digest(&[CLIENTS_NPM, CLIENTS_PYTHON].concat())),
         Tool::Java => format!("java-{}", folder::digest(JAVA_PACKAGES)),
         Tool::WorkerBuild => format!("worker-build-{WORKER_BUILD}"),
         Tool::WasmBindgen => format!("wasm-bindgen-cli-{}", workspace::locked_version("wasm-bindgen")?),
@@ -137,6 +145,16 @@ impl Tools {
     /// The folder with `sam`, `cargo-lambda` and a Python that knows zig.
     pub fn python_folder(&self) -> PathBuf {
         self.python.clone()
+    }
+
+    /// The folder whose `node_modules` holds the SDKs.
+    pub fn clients_folder(&self) -> PathBuf {
+        self.clients.clone()
+    }
+
+    /// The Python that knows the SDK; schemathesis lies beside it.
+    pub fn clients_python(&self) -> PathBuf {
+        self.clients.join("python/bin/python")
     }
 
     /// The folder with all jars and their native libraries.

@@ -21,12 +21,17 @@ pub fn check(wanted: &[Tool], missing: &[Tool]) -> Result<()> {
                 .to_owned(),
         );
     }
-    if missing.contains(&Tool::Npm) && !process::on_path("npm") {
-        lacking.push("npm is needed to install wrangler: install npm (any Node will do).".to_owned());
+    let from = |tool: Tool| missing.contains(&tool) || missing.contains(&Tool::Clients);
+    if from(Tool::Npm) && !process::on_path("npm") {
+        lacking.push(
+            "npm is needed to install wrangler and the SDKs: install npm (any Node will do).".to_owned(),
+        );
     }
-    if missing.contains(&Tool::Python) && !python_has_venv() {
-        lacking
-            .push("python3 with its venv module is needed to install SAM: install python3-venv.".to_owned());
+    if from(Tool::Python) && !python_has_venv() {
+        lacking.push(
+            "python3 with its venv module is needed to install SAM and the SDKs: install python3-venv."
+                .to_owned(),
+        );
     }
     if missing.contains(&Tool::Java) && !process::on_path("mvn") {
         lacking.push("Maven (`mvn`) is needed to install DynamoDB Local: install maven.".to_owned());

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::wire::Frame;
 use crate::wire::event::{Event, Finish, ToolDelta, Usage};
@@ -22,7 +23,7 @@ pub struct Decoder {
 }
 
 #[derive(Deserialize)]
-struct Chunk {
+struct Chunk<'a> {
     #[serde(default)]
     id: Option<String>,
     #[serde(default)]
@@ -33,6 +34,9 @@ struct Chunk {
     usage: Option<Counts>,
     #[serde(default)]
     error: Option<Reported>,
+    /// In answers to a request for embeddings.
+    #[serde(default, borrow)]
+    data: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -130,7 +134,7 @@ impl Decoder {
             Ok(None) => Vec::new(),
             Ok(Some(data)) if data.trim() == "[DONE]" => vec![Event::End],
             Ok(Some(data)) if data.trim().is_empty() => Vec::new(),
-            Ok(Some(data)) => match serde_json::from_str::<Chunk>(&data) {
+            Ok(Some(data)) => match serde_json::from_str::<Chunk<'_>>(&data) {
                 Ok(chunk) => self.events(chunk),
                 Err(_) => self.leniently(&data),
             },
@@ -168,7 +172,7 @@ impl Decoder {
         }
     }
 
-    fn events(&mut self, chunk: Chunk) -> Vec<Event> {
+    fn events(&mut self, chunk: Chunk<'_>) -> Vec<Event> {
         let mut events = Vec::new();
         if let Some(reported) = chunk.error {
             events.push(reported.event());
@@ -227,14 +231,25 @@ impl Decoder {
 
 /// Reads an answer that was not streamed. `Unreadable` alone, when it is none.
 pub fn decode_whole(body: &[u8]) -> Vec<Event> {
-    let Ok(answer) = serde_json::from_slice::<Chunk>(body) else {
+    let Ok(answer) = serde_json::from_slice::<Chunk<'_>>(body) else {
         return std::str::from_utf8(body)
             .map_or(vec![Event::Unreadable], |text| Decoder::default().leniently(text));
     };
     if answer.error.is_none() && answer.choices.as_ref().is_none_or(Vec::is_empty) {
-        return vec![Event::Unreadable];
+        return embeddings(answer);
     }
     Decoder::default().events(answer)
+}
+
+/// Embeddings are content as a whole.
+fn embeddings(answer: Chunk<'_>) -> Vec<Event> {
+    let data = answer.data.map_or("", RawValue::get);
+    if !data.starts_with('[') {
+        return vec![Event::Unreadable];
+    }
+    let mut events = vec![Event::Other(data.len()), Event::Finish(Finish::Stop)];
+    events.extend(answer.usage.and_then(Counts::usage).map(Event::Usage));
+    events
 }
 
 impl Reported {

@@ -57,8 +57,15 @@ impl Encoder {
         tail.into()
     }
 
-    /// A whole answer.
-    pub fn whole(&self, text: &str, finish: Finish, usage: Usage) -> Value {
+    /// A whole answer. Its content is null where it only calls tools, as OpenAI's is.
+    pub fn whole(&self, text: &str, tools: &[ToolDelta], finish: Finish, usage: Usage) -> Value {
+        let mut message = json!({"role": "assistant", "content": text, "refusal": null});
+        if let (false, Some(message)) = (tools.is_empty(), message.as_object_mut()) {
+            message.insert("tool_calls".to_owned(), tools.iter().map(tool_call).collect());
+            if text.is_empty() {
+                message.insert("content".to_owned(), Value::Null);
+            }
+        }
         json!({
             "id": self.id,
             "object": "chat.completion",
@@ -66,7 +73,7 @@ impl Encoder {
             "model": self.model,
             "choices": [{
                 "index": 0,
-                "message": {"role": "assistant", "content": text, "refusal": null},
+                "message": message,
                 "logprobs": null,
                 "finish_reason": finish_reason(finish),
             }],
@@ -92,8 +99,8 @@ impl Encoder {
 /// The stream's terminator.
 pub const DONE: &[u8] = b"data: [DONE]\n\n";
 
-/// OpenAI's error envelope: all four members, always.
-pub fn error_body(error: &Error) -> Value {
+/// OpenAI's error envelope: all four members, always, and the request's trace.
+pub fn error_body(error: &Error, trace: &str) -> Value {
     let kind = match (error.kind, error.fault()) {
         (Kind::Unauthorized, _) => "authentication_error",
         (Kind::Forbidden, _) => "permission_error",
@@ -102,7 +109,13 @@ pub fn error_body(error: &Error) -> Value {
         (_, Fault::Upstream) => "upstream_error",
         (_, Fault::Ours) => "server_error",
     };
-    json!({"error": {"message": error.detail, "type": kind, "param": error.param, "code": error.code()}})
+    json!({"error": {
+        "message": error.detail,
+        "type": kind,
+        "param": error.param,
+        "code": error.code(),
+        "trace_id": trace,
+    }})
 }
 
 fn tool_delta(tool: &ToolDelta) -> Value {
@@ -117,6 +130,14 @@ fn tool_delta(tool: &ToolDelta) -> Value {
         function.insert("name".to_owned(), json!(name));
     }
     delta
+}
+
+fn tool_call(tool: &ToolDelta) -> Value {
+    json!({
+        "id": tool.id,
+        "type": "function",
+        "function": {"name": tool.name, "arguments": tool.arguments},
+    })
 }
 
 fn finish_reason(finish: Finish) -> &'static str {

@@ -6,4 +6,4 @@ mod request;
 
 pub use decode::{Decoder, decode_whole};
 pub use encode::{DONE, Encoder, error_body};
-pub use request::{models_of, request, wants_stream, wants_usage};
+pub use request::{model_of, models_of, request, wants_stream, wants_usage};

@@ -12,32 +12,28 @@ use crate::route::Target;
 use crate::wire::json::Members;
 use crate::wire::prompt::Prompt;
 
-/// `POST {base_url}/chat/completions`. A caller's own request keeps everything but `model` and `stream_options`.
+/// `POST {base_url}/chat/completions`, or `…/embeddings`. A caller's own request keeps everything but `model` and `stream_options`.
 pub fn request(
     target: &Target,
     prompt: &Prompt,
     shape: Shape,
     credential: Option<&str>,
 ) -> Result<Request<Bytes>, Error> {
-    let body = match prompt {
-        Prompt::OpenAi(members) => passed_on(members.clone(), target, shape),
+    let (path, body) = match prompt {
+        Prompt::OpenAi(members) => ("chat/completions", passed_on(members.clone(), target, shape)),
         Prompt::Plain(plain) => {
             let mut members = Members::default();
             members.set("model", &target.model);
             members.set("messages", &plain.messages);
-            if let Some(max) = plain.max_tokens {
-                members.set("max_tokens", &max);
-            }
-            if let Some(temperature) = plain.temperature {
-                members.set("temperature", &temperature);
-            }
+            members.extend(&plain.params);
             if shape == Shape::Stream {
                 members.set("stream", &true);
             }
-            passed_on(members, target, shape)
+            ("chat/completions", passed_on(members, target, shape))
         }
+        Prompt::Embeddings(members) => ("embeddings", passed_on(members.clone(), target, shape)),
     };
-    let uri = format!("{}/chat/completions", target.base_url);
+    let uri = format!("{}/{path}", target.base_url);
     let mut request = Request::new(Bytes::from(body.text()));
     *request.method_mut() = Method::POST;
     *request.uri_mut() =
@@ -83,11 +79,15 @@ pub fn wants_usage(members: &Members) -> bool {
 }
 
 /// `GET /v1/models` for the names that this deployment answers to.
-pub fn models_of<'a>(names: impl Iterator<Item = (&'a str, &'a str)>) -> serde_json::Value {
-    let data: Vec<_> = names
-        .map(|(name, owner)| json!({"id": name, "object": "model", "created": 0, "owned_by": owner}))
-        .collect();
+pub fn models_of(names: &[String]) -> serde_json::Value {
+    let data: Vec<_> = names.iter().map(|name| model_of(name)).collect();
     json!({"object": "list", "data": data})
+}
+
+/// One model: its owner is what stands before the slash.
+pub fn model_of(name: &str) -> serde_json::Value {
+    let owner = name.split_once('/').map_or("opencode", |(owner, _)| owner);
+    json!({"id": name, "object": "model", "created": 0, "owned_by": owner})
 }
 
 fn ours(detail: String) -> Error {

@@ -1,0 +1,242 @@
+//! `/openapi.json`: the route table as OpenAPI 3.1 (<https://spec.openapis.org/oas/v3.1.0>).
+
+use serde_json::{Map, Value, json};
+
+use super::routes::{Access, Gives, Handler, ROUTES, Row, Takes};
+use super::{Surface, surface};
+
+/// Bodies by name.
+const SCHEMAS: &str = include_str!("schemas.json");
+
+/// The description of this deployment. `max_body` is the largest request body that it takes, in bytes.
+pub fn document(max_body: usize) -> Value {
+    let mut paths = Map::new();
+    for row in &ROUTES {
+        let path = paths.entry(row.path).or_insert_with(|| json!({}));
+        if let Some(path) = path.as_object_mut() {
+            path.insert(row.method.to_ascii_lowercase(), operation(row, max_body));
+        }
+    }
+    let schemas: Value = serde_json::from_str(SCHEMAS).unwrap_or_default();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "OpenCode Platform",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            "description": format!(
+                "A self-hosted AI gateway. A request body may have {max_body} bytes. Operations marked \
+                 `x-status: planned` answer 501."
+            ),
+        },
+        "x-max-body-bytes": max_body,
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"key": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "An API key (`ock_…`), or a token from /api/v1/auth/token.",
+            }},
+        },
+    })
+}
+
+fn operation(row: &Row, max_body: usize) -> Value {
+    let planned = row.handler == Handler::Planned;
+    let mut operation = json!({
+        "operationId": name(row),
+        "summary": row.summary,
+        "x-status": if planned { "planned" } else { "built" },
+        "responses": responses(row, planned, max_body),
+    });
+    let Some(members) = operation.as_object_mut() else { return operation };
+    if let Access::From(role) = row.access {
+        members.insert("security".to_owned(), json!([{"key": []}]));
+        members.insert("x-role".to_owned(), json!(role));
+    }
+    if let Some(body) = body(row.takes) {
+        // A key may stand in the header alone.
+        let required = row.handler != Handler::Token;
+        members.insert("requestBody".to_owned(), json!({"required": required, "content": body}));
+    }
+    let parameters: Vec<Value> = parameters(row).collect();
+    if !parameters.is_empty() {
+        members.insert("parameters".to_owned(), Value::Array(parameters));
+    }
+    operation
+}
+
+/// `get_api_v1_tasks_task_id`.
+fn name(row: &Row) -> String {
+    let words =
+        row.path.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+    words.fold(row.method.to_ascii_lowercase(), |name, word| format!("{name}_{word}"))
+}
+
+fn body(takes: Takes) -> Option<Value> {
+    Some(match takes {
+        Takes::Nothing => return None,
+        Takes::Json(schema) => json!({"application/json": {"schema": reference(schema)}}),
+        Takes::Toml => json!({"application/toml": {"schema": {"type": "string"}}}),
+        Takes::File => json!({"multipart/form-data": {"schema": {
+            "type": "object",
+            "required": ["file"],
+            "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
+        }}}),
+    })
+}
+
+fn parameters(row: &Row) -> impl Iterator<Item = Value> {
+    let inside = row.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+    let path = inside.map(|name| {
+        json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "minLength": 1}})
+    });
+    let paged = matches!(row.handler, Handler::Receipts | Handler::DeadLetters);
+    let page = [
+        json!({"name": "after", "in": "query", "schema": {"type": "string"}}),
+        json!({"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 500}}),
+    ];
+    let keys = matches!(row.handler, Handler::KeyList | Handler::KeyRevoke);
+    let tenant = json!({
+        "name": "tenant",
+        "in": "query",
+        "description": "Another tenant, for operators.",
+        "schema": {"type": "string"},
+    });
+    path.chain(page.into_iter().filter(move |_| paged)).chain(keys.then_some(tenant))
+}
+
+fn responses(row: &Row, planned: bool, max_body: usize) -> Value {
+    let mut all = Map::new();
+    let mut add = |status: &str, description: &str, content: Value| {
+        let mut response = json!({
+            "description": description,
+            "headers": {"x-opencode-trace": {"schema": {"type": "string"}}},
+        });
+        if let (false, Some(response)) = (content.is_null(), response.as_object_mut()) {
+            response.insert("content".to_owned(), content);
+        }
+        all.insert(status.to_owned(), response);
+    };
+    if !planned {
+        let (status, content) = given(row.gives);
+        add(&status.to_string(), "All is well", content);
+    }
+    if row.handler == Handler::Ready {
+        add("503", "Something is missing", json!({"application/json": {"schema": reference("Ready")}}));
+        return Value::Object(all);
+    }
+    for (status, description) in failures(row, planned) {
+        let description = match status {
+            "413" => format!("{description}: it may have {max_body} bytes"),
+            _ => description.to_owned(),
+        };
+        add(status, &description, failure(row));
+    }
+    Value::Object(all)
+}
+
+fn given(gives: Gives) -> (u16, Value) {
+    let stream = || json!({"schema": {"type": "string"}});
+    match gives {
+        Gives::Json(status, schema) => (status, json!({"application/json": {"schema": reference(schema)}})),
+        Gives::Events => (200, json!({"text/event-stream": stream()})),
+        Gives::Either(schema) => {
+            let both = json!({
+                "application/json": {"schema": reference(schema)},
+                "text/event-stream": stream(),
+            });
+            (200, both)
+        }
+        Gives::Nothing => (204, Value::Null),
+        Gives::Toml => (200, json!({"application/toml": {"schema": {"type": "string"}}})),
+    }
+}
+
+/// What may go wrong on a route, by status.
+fn failures(row: &Row, planned: bool) -> Vec<(&'static str, &'static str)> {
+    let mut all = Vec::new();
+    let open = row.access == Access::Open;
+    if row.takes != Takes::Nothing {
+        all.extend([
+            ("400", "The request cannot be understood"),
+            ("413", "The body is too large"),
+            ("415", "The body is of another media type"),
+            ("422", "A member breaks its bound"),
+        ]);
+    } else if row.handler == Handler::KeyList || row.handler == Handler::KeyRevoke {
+        all.push(("400", "The request cannot be understood"));
+    }
+    if !open {
+        all.extend([
+            ("401", "No credential, or one that is not known"),
+            ("403", "The role does not suffice"),
+        ]);
+    } else if row.handler == Handler::Token {
+        all.extend([("401", "The key is not known"), ("403", "The role does not suffice")]);
+    }
+    if planned {
+        all.push(("501", "Planned, not built yet"));
+        return all;
+    }
+    let asks = matches!(row.access, Access::From(_));
+    if asks {
+        all.extend([
+            ("404", "There is no such thing"),
+            ("409", "It clashes with the present state"),
+            ("429", "A limit is reached; Retry-After says when to come back"),
+            ("500", "A store failed"),
+            ("501", "This mode is planned"),
+            ("502", "Every target failed"),
+            ("503", "Not able to serve now"),
+            ("504", "No target answered in time"),
+        ]);
+    }
+    all
+}
+
+fn failure(row: &Row) -> Value {
+    match surface(row.path) {
+        Surface::OpenAi => json!({"application/json": {"schema": reference("OpenAiError")}}),
+        Surface::Platform => json!({"application/problem+json": {"schema": reference("Problem")}}),
+    }
+}
+
+fn reference(schema: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{schema}")})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                members.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_route_is_described_and_every_reference_leads_somewhere() {
+        let document = document(1_000);
+        let operations: usize =
+            document["paths"].as_object().unwrap().values().map(|it| it.as_object().unwrap().len()).sum();
+        assert_eq!(operations, ROUTES.len());
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(found.len() > ROUTES.len());
+        for reference in found {
+            assert!(document.pointer(reference.strip_prefix('#').unwrap()).is_some(), "{reference}");
+        }
+        let planned = &document["paths"]["/api/v1/search"]["post"];
+        assert_eq!(planned["x-status"], "planned");
+        assert!(planned["responses"].get("200").is_none());
+        assert!(document.to_string().contains("may have 1000 bytes"));
+    }
+}

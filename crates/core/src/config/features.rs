@@ -1,0 +1,98 @@
+//! Feature flags: for the deployment, and per tenant over it.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// Flags as they are written, in `[features]` or in a tenant's `[tenants.features]`; what is left out falls back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Features {
+    /// Replay complete answers to the same question of the same tenant. Off unless set.
+    pub cache: Option<bool>,
+    /// How long an answer is replayed; 300 unless set, at most a week. Workers KV keeps nothing under 60 s: there a
+    /// shorter time is still honoured, by the expiry stored in the value.
+    pub cache_ttl_seconds: Option<u64>,
+    /// Let the thinking mode decompose, criticise, reason and reflect before it answers. On unless set; without it
+    /// the mode answers in one ask.
+    pub thinking_chain: Option<bool>,
+    /// The longest that a thinking answer may take inside a request, 1 to 3,600 seconds; `deadlines.whole_ms` unless
+    /// it is shorter.
+    pub thinking_seconds: Option<u64>,
+    /// How often the thinking mode checks its reasoning, 0 to 3; once unless set.
+    pub reflection_depth: Option<u8>,
+    /// Serve `/api/v1/metrics`. On unless set.
+    pub metrics: Option<bool>,
+    /// Break the metrics down by mode and key as well. Off unless set.
+    pub detailed_tracking: Option<bool>,
+}
+
+/// What holds for one tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flags {
+    /// How long an answer is replayed, if at all.
+    pub cache: Option<Duration>,
+    /// See [`Features::thinking_chain`].
+    pub thinking_chain: bool,
+    /// See [`Features::thinking_seconds`].
+    pub thinking: Option<Duration>,
+    /// See [`Features::reflection_depth`].
+    pub reflection_depth: u8,
+    /// See [`Features::metrics`].
+    pub metrics: bool,
+    /// See [`Features::detailed_tracking`].
+    pub detailed_tracking: bool,
+}
+
+/// The most that the thinking mode checks its reasoning.
+pub const MAX_REFLECTIONS: u8 = 3;
+
+impl Features {
+    /// These flags over the deployment's, over what holds where neither says anything.
+    pub fn over(&self, deployment: &Self) -> Flags {
+        let ttl = self.cache_ttl_seconds.or(deployment.cache_ttl_seconds).unwrap_or(300);
+        let cache = self.cache.or(deployment.cache).unwrap_or(false) && ttl > 0;
+        Flags {
+            cache: cache.then(|| Duration::from_secs(ttl)),
+            thinking_chain: self.thinking_chain.or(deployment.thinking_chain).unwrap_or(true),
+            thinking: self.thinking_seconds.or(deployment.thinking_seconds).map(Duration::from_secs),
+            reflection_depth: self.reflection_depth.or(deployment.reflection_depth).unwrap_or(1),
+            metrics: self.metrics.or(deployment.metrics).unwrap_or(true),
+            detailed_tracking: self.detailed_tracking.or(deployment.detailed_tracking).unwrap_or(false),
+        }
+    }
+
+    /// The first flag whose value cannot be meant, with why.
+    pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
+        if self.cache_ttl_seconds.is_some_and(|seconds| seconds == 0 || seconds > 7 * 86_400) {
+            return Err((
+                "cache_ttl_seconds",
+                "must be 1 to 604800; `cache = false` switches it off".to_owned(),
+            ));
+        }
+        if self.thinking_seconds.is_some_and(|seconds| seconds == 0 || seconds > 3_600) {
+            return Err(("thinking_seconds", "must be 1 to 3600".to_owned()));
+        }
+        if self.reflection_depth.is_some_and(|depth| depth > MAX_REFLECTIONS) {
+            return Err(("reflection_depth", format!("must be 0 to {MAX_REFLECTIONS}")));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenants_flags_go_over_the_deployments() {
+        let flags = |text: &str| toml::from_str::<Features>(text).unwrap();
+        let deployment = flags("cache = true\ncache_ttl_seconds = 60\nmetrics = false");
+        let none = Features::default();
+        assert_eq!(none.over(&none).cache, None);
+        assert_eq!(none.over(&deployment).cache, Some(Duration::from_secs(60)));
+        assert_eq!(flags("cache = false").over(&deployment).cache, None);
+        assert!(!none.over(&deployment).metrics);
+        assert!(flags("metrics = true").over(&deployment).metrics);
+    }
+}

@@ -1,0 +1,251 @@
+//! The deployment's configuration: parsed once into a typed snapshot, the same on every host.
+
+mod check;
+pub mod features;
+mod problem;
+pub mod rows;
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use self::features::{Features, Flags};
+pub use self::problem::Problem;
+use self::rows::{KeyRow, TargetRow, TenantRow};
+use crate::identity::Tenant;
+
+/// Everything that a deployment can set. Written as TOML; every member has a default.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Adds `x-opencode-store-rounds` to answers. For tests and tuning.
+    pub debug: bool,
+    /// How long each phase of an answer may take.
+    pub deadlines: Deadlines,
+    /// Hedging of the first content.
+    pub hedge: Hedge,
+    /// What a request may hold.
+    pub limits: Limits,
+    /// Tokens that are exchanged for keys.
+    pub auth: Auth,
+    /// Which web pages may call from a browser.
+    pub cors: Cors,
+    /// What is switched on.
+    pub features: Features,
+    /// How queue messages are retried.
+    pub queue: QueueRules,
+    /// Detached runs.
+    pub runs: RunRules,
+    /// Where answers come from, in the order they are tried.
+    pub targets: Vec<TargetRow>,
+    /// Who may ask, and how much.
+    pub tenants: Vec<TenantRow>,
+    /// API keys, as keyed hashes.
+    pub keys: Vec<KeyRow>,
+}
+
+/// Bounds of one answer, in milliseconds. The host may lower `whole_ms` to what its platform allows.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Deadlines {
+    /// From sending a request upstream to its response's head. For an answer that is not streamed, providers send
+    /// the head when the answer is complete: there `first_content_ms` bounds both.
+    pub connect_ms: u64,
+    /// From sending a request upstream to its first content.
+    pub first_content_ms: u64,
+    /// Between two chunks after the first content.
+    pub idle_ms: u64,
+    /// The whole answer, all attempts together.
+    pub whole_ms: u64,
+    /// What comes on top before an answer's owner is taken for dead: a host gives a slow reader a minute, and settling
+    /// takes a while. Usage is rolled up this much later still, for clocks that differ.
+    pub grace_ms: u64,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            connect_ms: 15_000,
+            first_content_ms: 60_000,
+            idle_ms: 30_000,
+            whole_ms: 280_000,
+            grace_ms: 120_000,
+        }
+    }
+}
+
+/// Hedging: a second target is asked when the first is slow, and the first content wins.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hedge {
+    /// Milliseconds without content before the next target is asked too; 0 switches hedging off.
+    pub after_ms: u64,
+}
+
+/// Retries of queue messages.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QueueRules {
+    /// Deliveries before a message is dead. `wrangler.toml` and `template.yaml` carry the same number.
+    pub max_attempts: u32,
+    /// The first retry's delay; it doubles with each attempt, up to 15 minutes.
+    pub retry_ms: u64,
+}
+
+impl Default for QueueRules {
+    fn default() -> Self {
+        Self { max_attempts: 4, retry_ms: 5_000 }
+    }
+}
+
+/// Detached runs.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunRules {
+    /// How long a worker may take for a step before another takes it. A step's asks end after nine tenths of it, so
+    /// that a step that is merely slow is not asked twice.
+    pub lease_ms: u64,
+    /// How long a run can be read, from its beginning.
+    pub keep_seconds: u64,
+}
+
+impl Default for RunRules {
+    fn default() -> Self {
+        Self { lease_ms: 300_000, keep_seconds: 7 * 86_400 }
+    }
+}
+
+/// Bounds of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// The largest body, in bytes. Each host has a bound of its own, and the smaller one counts.
+    pub body_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body_bytes: 4 * 1024 * 1024 }
+    }
+}
+
+/// What a token says and how long it lasts.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Auth {
+    /// `iss`.
+    pub issuer: String,
+    /// `aud`.
+    pub audience: String,
+    /// From `iat` to `exp` where a caller asks for no less, 60 to 86,400 seconds.
+    pub token_seconds: u64,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self { issuer: "opencode".to_owned(), audience: "opencode".to_owned(), token_seconds: 3_600 }
+    }
+}
+
+/// Cross-origin requests of browsers: closed unless origins are named.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cors {
+    /// Such as `https://app.example`; `*` for all. Credentials are never allowed: callers send a header.
+    pub origins: Vec<String>,
+}
+
+/// The longest configuration that is read, in bytes: what a record holds on every host.
+pub const MAX_TEXT: usize = crate::host::MAX_RECORD;
+
+impl Config {
+    /// Reads and checks a TOML text.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        if text.len() > MAX_TEXT {
+            return Err(Problem { line: None, what: format!("it is longer than {MAX_TEXT} bytes") });
+        }
+        let config: Self = toml::from_str(text).map_err(|error| Problem::of_parser(text, &error))?;
+        check::check(&config).map_err(|(path, what)| Problem::at(text, &path, what))?;
+        Ok(config)
+    }
+
+    /// The row of a tenant.
+    pub fn tenant(&self, tenant: &Tenant) -> Option<&TenantRow> {
+        self.tenants.iter().find(|row| row.name == *tenant)
+    }
+
+    /// What is switched on for a tenant.
+    pub fn flags(&self, tenant: &Tenant) -> Flags {
+        let none = Features::default();
+        self.tenant(tenant).map_or(&none, |row| &row.features).over(&self.features)
+    }
+
+    /// How long an answer may take in all: when its hold is this old its owner is dead.
+    pub fn lease(&self) -> Duration {
+        Duration::from_millis(self.deadlines.whole_ms.saturating_add(self.deadlines.grace_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TARGET: &str = "[[targets]]\nname = \"a\"\nbase_url = \"https://a.example/v1\"\nmodel = \"m\"\n";
+    const TENANT: &str = "[[tenants]]\nname = \"t\"\n";
+
+    /// A configuration, the line that is blamed (0: none) and what is said of it.
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_its_line() {
+        let key = format!("[[keys]]\nid = \"k\"\ntenant = \"t\"\nhash = \"{}\"\n", "0".repeat(64));
+        assert!(Config::parse(&format!("{TARGET}{TENANT}{key}")).is_ok());
+        assert!(Config::parse("").is_ok());
+        let cases = [
+            ("colour = 1".to_owned(), 1, "`colour`"),
+            ("\n[deadlines]\nidle = 1".to_owned(), 3, "did you mean `idle_ms`?"),
+            ("[deadlines]\nconnect_ms = 5\nidle_ms = 0".to_owned(), 3, "at least 1 ms"),
+            (
+                "[deadlines]\nidle_ms = \"sk-secret\"".to_owned(),
+                2,
+                "`idle_ms` must be a whole number, 0 or more",
+            ),
+            ("[deadlines]\nidle_ms = -1".to_owned(), 2, "`idle_ms` must be a whole number, 0 or more"),
+            ("[features]\ncahce = true".to_owned(), 2, "did you mean `cache`?"),
+            ("[features]\ncache = 1".to_owned(), 2, "`cache` must be true or false"),
+            ("[features]\nreflection_depth = 9".to_owned(), 2, "must be 0 to 3"),
+            ("[queue]\nmax_attempts = 0".to_owned(), 2, "queue.max_attempts"),
+            ("[runs]\nlease_ms = 10".to_owned(), 2, "runs.lease_ms"),
+            ("[cors]\norigins = [\"app.example\"]".to_owned(), 2, "must be an origin"),
+            ("[auth]\ntoken_seconds = 5".to_owned(), 2, "60 to 86400"),
+            ("[limits]\nbody_bytes = 5".to_owned(), 2, "at least 1024"),
+            ("x = ".to_owned(), 1, ""),
+            (format!("{TARGET}{TARGET}"), 6, "stands in two rows"),
+            (TARGET.replace("\"a\"", "\"a/b\""), 2, "slash"),
+            (TARGET.replace("\"a\"", "\"opencode\""), 2, "opencode"),
+            (TARGET.replace("model", "modle"), 4, "did you mean `model`?"),
+            (TARGET.replace("https", "ftp"), 3, "base_url"),
+            (TARGET.replace("/v1", "/v1/"), 3, "base_url"),
+            (TARGET.replace("https://", "https://user:pw@"), 3, "without credentials"),
+            (format!("{TARGET}secret = \"sk-live-123\""), 5, "NAME of a secret"),
+            (format!("{TARGET}usd_per_mtok_in = -1.0"), 5, "price"),
+            (format!("{TENANT}{TENANT}"), 4, "stands in two rows"),
+            (format!("{TENANT}usd_per_day = -1.0"), 3, "usd_per_day"),
+            (format!("{TENANT}usd_per_day = nan"), 3, "usd_per_day"),
+            (format!("{TENANT}usd_per_day = 0.0000001"), 3, "usd_per_day"),
+            (format!("{TENANT}[tenants.features]\nthinking_seconds = 0"), 4, "1 to 3600"),
+            (TENANT.replace("\"t\"", "\"T_\""), 2, "tenant"),
+            (TENANT.replace("\"t\"", "\"_\""), 2, "platform itself"),
+            (key.clone(), 3, "no row"),
+            (format!("{TENANT}{key}{key}"), 8, "two rows"),
+            (format!("{TENANT}{}", key.replace("\"k\"", "\"k_1\"")), 4, "letters and digits"),
+            (format!("{TENANT}{}", key.replace("000", "xyz")), 6, "mint-key"),
+            (format!("{TENANT}{key}role = \"king\""), 7, "`role` must be one of"),
+            ("#".repeat(MAX_TEXT + 1), 0, "longer"),
+        ];
+        for (text, line, says) in cases {
+            let problem = Config::parse(&text).unwrap_err();
+            assert_eq!(problem.line.unwrap_or(0), line, "{text}\n{problem}");
+            assert!(problem.what.contains(says) && !problem.what.contains('\n'), "{text}\n{problem}");
+            assert!(!problem.what.contains("sk-"), "{problem}");
+        }
+    }
+}

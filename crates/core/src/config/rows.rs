@@ -1,0 +1,69 @@
+//! The rows of the configuration: targets, tenants, keys.
+
+use serde::Deserialize;
+
+use super::features::Features;
+use crate::identity::Tenant;
+use crate::identity::role::Role;
+
+/// A provider as a row: what is needed to ask it in a dialect that the core speaks.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetRow {
+    /// The provider's name in `provider/model`: no slash.
+    pub name: String,
+    /// For example `https://api.openai.com/v1`; no slash at the end.
+    pub base_url: String,
+    /// The model that is asked when the caller names none.
+    pub model: String,
+    /// Further models that callers may name, at the same prices; `"*"` for all.
+    #[serde(default)]
+    pub models: Vec<String>,
+    /// Models of this provider that make embeddings, at the same price for input.
+    #[serde(default)]
+    pub embeddings: Vec<String>,
+    /// The name of the secret with the API key; without it no credential is sent.
+    #[serde(default)]
+    pub secret: Option<String>,
+    /// US dollars for a million input tokens.
+    #[serde(default)]
+    pub usd_per_mtok_in: f64,
+    /// US dollars for a million output tokens.
+    #[serde(default)]
+    pub usd_per_mtok_out: f64,
+}
+
+/// A tenant's limits; 0 means no limit.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantRow {
+    /// The tenant.
+    pub name: Tenant,
+    /// Answers a minute.
+    #[serde(default)]
+    pub requests_per_minute: u64,
+    /// Answers at once.
+    #[serde(default)]
+    pub concurrency: u64,
+    /// US dollars a day (UTC).
+    #[serde(default)]
+    pub usd_per_day: f64,
+    /// Over the deployment's `[features]`.
+    #[serde(default)]
+    pub features: Features,
+}
+
+/// A key that may ask, kept in the configuration. Keys can also be made while the platform runs.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRow {
+    /// Which key this is: 1 to 32 letters and digits.
+    pub id: String,
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// What `identity::key::hash` makes of the key's whole text; `opencode admin mint-key` prints it.
+    pub hash: String,
+    /// What it may do; an ordinary user where left out.
+    #[serde(default)]
+    pub role: Role,
+}

@@ -1,0 +1,94 @@
+//! What one request, message or tick runs with: the configuration as it was when it began, and what the isolate
+//! remembers.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::call::breaker::Breakers;
+use crate::config::Config;
+use crate::host::Time;
+use crate::identity::Tenant;
+use crate::identity::ring::KeyRing;
+
+/// A configuration in force. Never changes; a change makes another.
+pub struct Snapshot {
+    config: Config,
+    /// The largest body that is taken: the smaller of the configured bound and the host's.
+    max_body: usize,
+    /// Why a later configuration is not in force, for `/health/ready`.
+    problem: Option<String>,
+    shared: Arc<Shared>,
+}
+
+/// What outlives a configuration. Nothing here is shared between isolates.
+pub(crate) struct Shared {
+    /// The deployment's secret.
+    pub secret: String,
+    breakers: Mutex<Breakers>,
+    rings: Mutex<BTreeMap<Tenant, (Time, Arc<KeyRing>)>>,
+}
+
+/// How long a tenant's keys are believed without looking again.
+const RING: Duration = Duration::from_secs(30);
+/// How many tenants' keys are remembered.
+const MAX_RINGS: usize = 10_000;
+
+impl Shared {
+    pub fn new(secret: String) -> Arc<Self> {
+        Arc::new(Self { secret, breakers: Mutex::default(), rings: Mutex::default() })
+    }
+}
+
+impl Snapshot {
+    pub(crate) fn new(config: Config, max_body: usize, shared: Arc<Shared>) -> Arc<Self> {
+        Arc::new(Self { config, max_body, problem: None, shared })
+    }
+
+    /// The same configuration, with what is wrong with a later one.
+    pub(crate) fn with_problem(&self, problem: Option<String>) -> Arc<Self> {
+        let (config, shared) = (self.config.clone(), Arc::clone(&self.shared));
+        Arc::new(Self { config, max_body: self.max_body, problem, shared })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The largest request body that is taken, in bytes.
+    pub fn max_body(&self) -> usize {
+        self.max_body
+    }
+
+    /// Why a later configuration is not in force.
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// The deployment's secret.
+    pub(crate) fn secret(&self) -> &str {
+        &self.shared.secret
+    }
+
+    /// The breakers. Held only for a look or a note, never across an await.
+    pub(crate) fn breakers(&self) -> MutexGuard<'_, Breakers> {
+        self.shared.breakers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A tenant's keys, if they were looked at lately.
+    pub(crate) fn ring(&self, tenant: &Tenant, now: Time) -> Option<Arc<KeyRing>> {
+        let rings = self.shared.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        let (read, ring) = rings.get(tenant)?;
+        (now < read.plus(RING)).then(|| Arc::clone(ring))
+    }
+
+    /// Remembers a tenant's keys as they were read at `now`.
+    pub(crate) fn remember(&self, tenant: &Tenant, ring: &Arc<KeyRing>, now: Time) {
+        let mut rings = self.shared.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        if rings.len() >= MAX_RINGS {
+            rings.clear();
+        }
+        rings.insert(tenant.clone(), (now, Arc::clone(ring)));
+    }
+}

@@ -1,0 +1,118 @@
+//! The official SDKs, unmodified, against every host.
+//!
+//! A case is a row of data: a job for an SDK, what the SDK must make of the answer, and what must have reached the
+//! upstream. Between SDK and host stands a relay that keeps every byte; each answer and chunk that went by is held
+//! against OpenAI's own schema. A case is a trial for each client: `openai-python::chat/stream`.
+
+mod case;
+mod cases;
+mod driver;
+mod relay;
+mod schema;
+mod wire;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Trial};
+use serde_json::json;
+
+use self::case::Case;
+use self::driver::{Client, Drivers};
+use self::schema::Schemas;
+use crate::hosts::ctx::Ctx;
+use crate::hosts::platform::{Kind, Platform};
+use crate::suite::{self, RUNTIME};
+use crate::wall::Wall;
+
+/// What all trials share.
+struct Bench {
+    drivers: Drivers,
+    schemas: Option<Schemas>,
+}
+
+/// Runs the suite on one host after another; one line of result for each.
+pub fn run(arguments: &Arguments) -> Result<bool, String> {
+    let mut arguments = arguments.clone();
+    arguments.test_threads.get_or_insert(4);
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let schemas = Schemas::open()?;
+    if schemas.is_none() {
+        suite::say("clients: OpenAI's schema is not beside the project; answers are not held against it");
+    }
+    let wall = Arc::new(RUNTIME.block_on(Wall::start())?);
+    let drivers = RUNTIME.block_on(async { Drivers::start(folder.path()) })?;
+    let bench = Arc::new(Bench { drivers, schemas });
+    let mut passed = true;
+    for kind in crate::hosts::chosen() {
+        passed &= on(kind, &arguments, &wall, &bench, &folder.path().join(kind.name()));
+    }
+    let _running = RUNTIME.enter();
+    drop(bench);
+    if !passed {
+        suite::say(&format!("what hosts and SDKs said is in {}", folder.keep().display()));
+    }
+    Ok(passed)
+}
+
+/// A host that does not start fails one trial instead of ending the suite.
+fn on(kind: Kind, arguments: &Arguments, wall: &Arc<Wall>, bench: &Arc<Bench>, folder: &Path) -> bool {
+    let name = format!("clients on {}", kind.name());
+    let platform = match RUNTIME.block_on(Platform::start(kind, &wall.url, folder)) {
+        Ok(platform) => Arc::new(platform),
+        Err(error) => {
+            let trial = Trial::test("start", move || Err(error.into()));
+            return suite::run(&name, &Arguments::default(), vec![trial]);
+        }
+    };
+    let missing = RUNTIME.block_on(missing(&platform));
+    if !missing.is_empty() {
+        suite::say(&format!("{name}: not served yet, skipped: {missing:?}"));
+    }
+    let rows = cases::all().into_iter();
+    let trials = rows.flat_map(|case| {
+        let case = Arc::new(case);
+        case.clients
+            .iter()
+            .map(|client| trial(&case, *client, &platform, wall, bench, &missing))
+            .collect::<Vec<_>>()
+    });
+    let passed = suite::run(&name, arguments, trials.collect());
+    // Whatever its cases hold on to, the children end with the platform.
+    let _running = RUNTIME.enter();
+    drop(platform);
+    passed
+}
+
+fn trial(
+    case: &Arc<Case>,
+    client: Client,
+    platform: &Arc<Platform>,
+    wall: &Arc<Wall>,
+    bench: &Arc<Bench>,
+    missing: &[&str],
+) -> Trial {
+    let name = format!("{}::{}", client.name(), case.name);
+    let ctx = Ctx::new(Arc::clone(platform), Arc::clone(wall), &name);
+    let (case, bench) = (Arc::clone(case), Arc::clone(bench));
+    let skipped = case.job["op"].as_str().is_some_and(|op| missing.contains(&op));
+    let run = move || {
+        RUNTIME.block_on(case.run(client, &ctx, &bench.drivers, bench.schemas.as_ref()))?;
+        Ok(())
+    };
+    Trial::test(name, run).with_ignored_flag(skipped)
+}
+
+/// The operations whose routes are not there or only planned.
+async fn missing(platform: &Platform) -> Vec<&'static str> {
+    let embed = platform.post("/v1/embeddings", &json!({ "model": "wall/embed", "input": "hi" }));
+    let probes = [("embed", embed), ("model", platform.get("/v1/models/auto"))];
+    let mut missing = Vec::new();
+    for (op, probe) in probes {
+        let answer = probe.key(&platform.keys.acme).send().await;
+        if answer.is_ok_and(|answer| matches!(answer.status, 404 | 405 | 501)) {
+            missing.push(op);
+        }
+    }
+    missing
+}
