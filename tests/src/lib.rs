@@ -3,6 +3,7 @@
 //! - [`wall`]: an upstream on loopback whose model name picks the fault.
 //! - [`hosts`]: one black-box suite over HTTP, run against every host.
 //! - [`ports`]: the store ports of every host against one model in memory.
+//! - [`config`]: the configuration while the platform runs, on every host.
 //! - [`clients`]: the official SDKs, unmodified, against every host.
 //! - [`contract`]: what `/openapi.json` promises, held against a running host by schemathesis.
 //! - [`golden`], [`tidy`]: recorded dialects, and the house's invariants as tests.
@@ -12,6 +13,7 @@
 pub mod child;
 pub mod client;
 pub mod clients;
+pub mod config;
 pub mod contract;
 pub mod golden;
 pub mod h1;

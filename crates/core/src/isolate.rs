@@ -56,7 +56,8 @@ impl Isolate {
                  signed with it"
             ));
         }
-        let shared = Shared::new(secret);
+        let development = base.development.as_ref().map(|(_, key)| key.clone());
+        let shared = Shared::new(secret, development);
         let config = Config::parse(&base.text).map_err(|problem| format!("the configuration: {problem}"))?;
         let snapshot = base.snapshot(config, &shared);
         let text = Bytes::from(base.text.clone());

@@ -147,6 +147,7 @@ pub fn refuse<H: Host>(host: &H, uri: &Uri, error: &Error) -> Response<Bytes> {
 /// What every response carries.
 fn finish<H: Host>(headers: &mut HeaderMap, host: &H, trace: &Trace, origin: Option<HeaderValue>) {
     response::set(headers, response::TRACE, trace.id());
+    response::set(headers, response::REQUEST, trace.id());
     trace.write(headers, host.random());
     if let Some(origin) = origin {
         cors::open(headers, origin);

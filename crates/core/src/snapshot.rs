@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use crate::call::breaker::Breakers;
 use crate::config::Config;
+use crate::config::rows::KeyRow;
 use crate::host::Time;
-use crate::identity::Tenant;
 use crate::identity::ring::KeyRing;
+use crate::identity::{Identity, Tenant};
 
 /// A configuration in force. Never changes; a change makes another.
 pub struct Snapshot {
@@ -25,6 +26,8 @@ pub struct Snapshot {
 pub(crate) struct Shared {
     /// The deployment's secret.
     pub secret: String,
+    /// The key that opens where a configuration names none.
+    pub development: Option<KeyRow>,
     breakers: Mutex<Breakers>,
     rings: Mutex<BTreeMap<Tenant, (Time, Arc<KeyRing>)>>,
 }
@@ -35,8 +38,8 @@ const RING: Duration = Duration::from_secs(30);
 const MAX_RINGS: usize = 10_000;
 
 impl Shared {
-    pub fn new(secret: String) -> Arc<Self> {
-        Arc::new(Self { secret, breakers: Mutex::default(), rings: Mutex::default() })
+    pub fn new(secret: String, development: Option<KeyRow>) -> Arc<Self> {
+        Arc::new(Self { secret, development, breakers: Mutex::default(), rings: Mutex::default() })
     }
 }
 
@@ -69,6 +72,17 @@ impl Snapshot {
     /// The deployment's secret.
     pub(crate) fn secret(&self) -> &str {
         &self.shared.secret
+    }
+
+    /// Whether a caller's tenant, and its key where it is a configured one, would still be known under another
+    /// configuration.
+    pub(crate) fn keeps(&self, caller: &Identity, config: &Config) -> bool {
+        let of = |row: &KeyRow| row.tenant == caller.tenant && row.id == caller.key;
+        if config.keys.is_empty() && self.shared.development.as_ref().is_some_and(of) {
+            return true;
+        }
+        let configured = self.config.keys.iter().any(of);
+        config.tenant(&caller.tenant).is_some() && (!configured || config.keys.iter().any(of))
     }
 
     /// The breakers. Held only for a look or a note, never across an await.

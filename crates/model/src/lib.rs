@@ -70,23 +70,3 @@ pub async fn serve(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(
     server::run(listener, Arc::new(server::Served { engine, name, defaults, since: server::now() })).await;
     Ok(())
 }
-#[doc(hidden)]
-pub fn probe_tokens(path: &str, texts: &[String]) -> Vec<Vec<u32>> {
-    let mut g = Gguf::open(path.as_ref()).unwrap();
-    let t = text::Tokenizer::read(&mut g.metadata).unwrap();
-    texts.iter().map(|x| t.encode(x)).collect()
-}
-#[doc(hidden)]
-pub fn probe_dequant(path: &str, name: &str) -> Vec<f32> {
-    let g = Gguf::open(path.as_ref()).unwrap();
-    let (r, c) = g.shape(name).unwrap();
-    let mut out = vec![];
-    g.rows(name, (r, c), |k, b| {
-        let n = b.len() / k.bytes(c).unwrap() * c;
-        let at = out.len();
-        out.resize(at + n, 0.0);
-        k.dequantise(b, &mut out[at..]);
-    })
-    .unwrap();
-    out
-}

@@ -1,5 +1,6 @@
 //! The handle of one request or message: every port of the core, on this machine.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -66,19 +67,42 @@ pub(crate) fn now() -> Time {
     Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
+thread_local! {
+    static RANDOM: RefCell<Random> = const { RefCell::new(Random { bytes: [0; 512], left: 0 }) };
+}
+
+/// Randomness of the system, asked for thirty-two numbers at a time; each is handed out once and wiped.
+struct Random {
+    bytes: [u8; 512],
+    left: usize,
+}
+
+impl Random {
+    fn next(&mut self) -> u128 {
+        if self.left == 0 {
+            if let Err(error) = getrandom::fill(&mut self.bytes) {
+                // Ids would repeat and keys could be guessed: nothing may run on.
+                tracing::error!(%error, "the system gives no random bytes");
+                std::process::abort();
+            }
+            self.left = self.bytes.len();
+        }
+        self.left -= 16;
+        let mut number = [0; 16];
+        let taken = &mut self.bytes[self.left..self.left + 16];
+        number.copy_from_slice(taken);
+        taken.fill(0);
+        u128::from_ne_bytes(number)
+    }
+}
+
 impl Clock for Local {
     fn now(&self) -> Time {
         now()
     }
 
     fn random(&self) -> u128 {
-        let mut bytes = [0; 16];
-        if let Err(error) = getrandom::fill(&mut bytes) {
-            // Ids would repeat and keys could be guessed: nothing may run on.
-            tracing::error!(%error, "the system gives no random bytes");
-            std::process::abort();
-        }
-        u128::from_ne_bytes(bytes)
+        RANDOM.with_borrow_mut(Random::next)
     }
 
     async fn sleep(&self, duration: Duration) {

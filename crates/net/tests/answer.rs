@@ -8,16 +8,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use http::{Response, Uri};
+use http::{Response, StatusCode};
 use http_body_util::BodyExt;
+use opencode_core::error::Error;
 use opencode_core::serve::Reply;
 use opencode_net::answer::{MAX_SEND, pipe, respond};
 
 type Empty = stream::Empty<Bytes>;
 
+fn refused(error: &Error) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(error.detail.clone()));
+    *response.status_mut() = StatusCode::from_u16(error.status()).unwrap();
+    response
+}
+
 #[tokio::test]
 async fn chunks_arrive_as_sent_and_end_cleanly() {
-    let answer = respond(Uri::from_static("/"), |_| async {
+    let answer = respond(refused, |_| async {
         Response::new(Reply::Stream(stream::iter([Bytes::from("a"), Bytes::new(), Bytes::from("b")])))
     });
     let body = answer.await.into_body();
@@ -27,9 +34,7 @@ async fn chunks_arrive_as_sent_and_end_cleanly() {
 
 #[tokio::test]
 async fn a_whole_body_has_a_length() {
-    let answer = respond(Uri::from_static("/"), |_| async {
-        Response::new(Reply::<Empty>::Whole(Bytes::from("abc")))
-    });
+    let answer = respond(refused, |_| async { Response::new(Reply::<Empty>::Whole(Bytes::from("abc"))) });
     let body = answer.await.into_body();
     assert_eq!(http_body::Body::size_hint(&body).exact(), Some(3));
     assert_eq!(body.collect().await.unwrap().to_bytes(), "abc");
@@ -37,7 +42,7 @@ async fn a_whole_body_has_a_length() {
 
 #[tokio::test]
 async fn a_task_that_dies_breaks_the_body() {
-    let answer = respond(Uri::from_static("/"), |_| async {
+    let answer = respond(refused, |_| async {
         let dies = stream::unfold(0, |n| async move {
             assert!(n < 1, "dies on purpose");
             Some((Bytes::from("a"), n + 1))
@@ -50,10 +55,19 @@ async fn a_task_that_dies_breaks_the_body() {
 }
 
 #[tokio::test]
+async fn a_task_that_dies_before_its_head_is_an_error_of_ours() {
+    async fn dies() -> Response<Reply<Empty>> {
+        panic!("dies on purpose")
+    }
+    let answer = respond(refused, |_| dies()).await;
+    assert_eq!(answer.status(), 500);
+}
+
+#[tokio::test]
 async fn leaving_is_noticed_before_and_after_the_head_and_the_task_runs_on() {
     for leave_before_head in [true, false] {
         let (told, heard) = tokio::sync::oneshot::channel();
-        let answer = respond(Uri::from_static("/"), |gone| async move {
+        let answer = respond(refused, |gone| async move {
             if leave_before_head {
                 gone.wait().await;
             }

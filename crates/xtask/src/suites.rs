@@ -21,6 +21,8 @@ pub enum Suite {
     Ports,
     /// One black-box suite against every host.
     Hosts,
+    /// The configuration while it changes, on every host.
+    Config,
     /// The official SDKs against every host.
     Clients,
     /// `/openapi.json` against the native host.
@@ -30,12 +32,13 @@ pub enum Suite {
 }
 
 /// All suites, in the order they run.
-const ALL: [(Suite, &str); 8] = [
+const ALL: [(Suite, &str); 9] = [
     (Suite::Unit, "unit"),
     (Suite::Tidy, "tidy"),
     (Suite::Golden, "golden"),
     (Suite::Ports, "ports"),
     (Suite::Hosts, "hosts"),
+    (Suite::Config, "config"),
     (Suite::Clients, "clients"),
     (Suite::Contract, "contract"),
     (Suite::DeployCheck, "deploy-check"),

@@ -15,7 +15,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
-use serde_json::json;
 
 use self::case::Case;
 use self::driver::{Client, Drivers};
@@ -65,17 +64,10 @@ fn on(kind: Kind, arguments: &Arguments, wall: &Arc<Wall>, bench: &Arc<Bench>, f
             return suite::run(&name, &Arguments::default(), vec![trial]);
         }
     };
-    let missing = RUNTIME.block_on(missing(&platform));
-    if !missing.is_empty() {
-        suite::say(&format!("{name}: not served yet, skipped: {missing:?}"));
-    }
     let rows = cases::all().into_iter();
     let trials = rows.flat_map(|case| {
         let case = Arc::new(case);
-        case.clients
-            .iter()
-            .map(|client| trial(&case, *client, &platform, wall, bench, &missing))
-            .collect::<Vec<_>>()
+        case.clients.iter().map(|client| trial(&case, *client, &platform, wall, bench)).collect::<Vec<_>>()
     });
     let passed = suite::run(&name, arguments, trials.collect());
     // Whatever its cases hold on to, the children end with the platform.
@@ -90,29 +82,13 @@ fn trial(
     platform: &Arc<Platform>,
     wall: &Arc<Wall>,
     bench: &Arc<Bench>,
-    missing: &[&str],
 ) -> Trial {
     let name = format!("{}::{}", client.name(), case.name);
     let ctx = Ctx::new(Arc::clone(platform), Arc::clone(wall), &name);
     let (case, bench) = (Arc::clone(case), Arc::clone(bench));
-    let skipped = case.job["op"].as_str().is_some_and(|op| missing.contains(&op));
     let run = move || {
         RUNTIME.block_on(case.run(client, &ctx, &bench.drivers, bench.schemas.as_ref()))?;
         Ok(())
     };
-    Trial::test(name, run).with_ignored_flag(skipped)
-}
-
-/// The operations whose routes are not there or only planned.
-async fn missing(platform: &Platform) -> Vec<&'static str> {
-    let embed = platform.post("/v1/embeddings", &json!({ "model": "wall/embed", "input": "hi" }));
-    let probes = [("embed", embed), ("model", platform.get("/v1/models/auto"))];
-    let mut missing = Vec::new();
-    for (op, probe) in probes {
-        let answer = probe.key(&platform.keys.acme).send().await;
-        if answer.is_ok_and(|answer| matches!(answer.status, 404 | 405 | 501)) {
-            missing.push(op);
-        }
-    }
-    missing
+    Trial::test(name, run)
 }

@@ -119,7 +119,7 @@ async fn schemathesis(
     let file = folder.join("openapi.json");
     std::fs::write(&file, document.to_string()).map_err(|error| error.to_string())?;
     command.args(["--no-color", "run"]).arg(&file).args(["--url", &platform.base_url]);
-    command.args(["--header", &format!("Authorization: Bearer {}", platform.keys.acme)]);
+    command.args(["--header", &format!("Authorization: Bearer {}", platform.keys.operator)]);
     command.args([part.filter, PLANNED, "--checks", part.checks, "--phases", "examples,coverage,fuzzing"]);
     command.args([
         "--seed",

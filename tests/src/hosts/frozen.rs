@@ -37,6 +37,11 @@ impl Frozen {
         Ok(())
     }
 
+    /// Writes a configuration into the table.
+    pub async fn write_settings(&self, text: &str) -> Result<(), String> {
+        self.back.write_settings(text).await
+    }
+
     /// Hands the work function one batch, past the queue.
     pub async fn batch(&self, messages: &[Value]) -> Result<Value, String> {
         work::batch(&self.back.work, messages).await

@@ -3,6 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use opencode_core::host::{Clock as _, Key, Records as _, Swap};
+use opencode_core::identity::Tenant;
+use opencode_lambda::handle::Handle;
+use opencode_net::answer::Gone;
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 
@@ -34,6 +39,21 @@ impl Back {
             tokio::spawn(work::ticks(Arc::clone(&pool))),
         ];
         Ok(Self { stores, work: pool, tasks })
+    }
+}
+
+impl Back {
+    /// Writes a configuration into the table, as the platform's own route does once it has checked it.
+    pub async fn write_settings(&self, text: &str) -> Result<(), String> {
+        let handle = Handle::new(self.stores.client()?, Gone::never());
+        let (key, now) = (Key::new(&Tenant::system(), "config"), handle.now());
+        let seen = handle.read(&key, now).await.map_err(|error| error.to_string())?;
+        let seen = seen.map_or(0, |stored| stored.version);
+        let value = Bytes::from(text.to_owned());
+        match handle.swap(&key, seen, value, None, now).await.map_err(|error| error.to_string())? {
+            Swap::Done(_) => Ok(()),
+            Swap::Lost(_) => Err("the record is being changed by another".to_owned()),
+        }
     }
 }
 

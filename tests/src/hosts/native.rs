@@ -38,6 +38,14 @@ impl Native {
         self.up().await
     }
 
+    /// Replaces its configuration file.
+    pub fn write_settings(&self, text: &str) -> Result<(), String> {
+        let draft = self.folder.join("draft.toml");
+        std::fs::write(&draft, text)
+            .and_then(|()| std::fs::rename(&draft, self.folder.join("config.toml")))
+            .map_err(|error| error.to_string())
+    }
+
     async fn up(&mut self) -> Result<(), String> {
         let mut command = Command::new(tools::path(tools::NATIVE_BIN)?);
         command.arg("serve").args(["--listen", &format!("127.0.0.1:{}", self.port)]);

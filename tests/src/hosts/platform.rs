@@ -60,6 +60,8 @@ pub struct Platform {
     pub base_url: String,
     /// One API key a tenant.
     pub keys: Keys,
+    /// The configuration that it was started with.
+    pub config: String,
     machine: Mutex<Machine>,
 }
 
@@ -99,7 +101,8 @@ impl Platform {
                 (frozen.url.clone(), Machine::Frozen(Box::new(frozen)))
             }
         };
-        Ok(Self { kind, base_url, keys: setup.keys, machine: Mutex::new(machine) })
+        let Setup { config, keys } = setup;
+        Ok(Self { kind, base_url, keys, config, machine: Mutex::new(machine) })
     }
 
     /// A `GET` of a path.
@@ -110,6 +113,12 @@ impl Platform {
     /// A `POST` of JSON to a path.
     pub fn post(&self, path: &str, body: &Value) -> Request {
         Request::post(format!("{}{path}", self.base_url), body)
+    }
+
+    /// A `PUT` of a configuration to a path.
+    pub fn put(&self, path: &str, toml: &str) -> Request {
+        let request = Request::new("PUT", format!("{}{path}", self.base_url));
+        request.header("content-type", "application/toml").body(toml)
     }
 
     /// A `DELETE` of a path.
@@ -155,6 +164,18 @@ impl Platform {
             Machine::Workerd(workerd) => workerd.restart().await,
             Machine::Emulator(emulator) => emulator.restart().await,
             Machine::Frozen(frozen) => frozen.restart().await,
+        }
+    }
+
+    /// Writes a configuration where an operator would, past every check: the native host's file, a value of Workers KV,
+    /// a record of the table.
+    pub async fn write_settings(&self, text: &str) -> Result<(), String> {
+        match &*self.machine.lock().await {
+            Machine::Native(native) => native.write_settings(text),
+            Machine::Wrangler(wrangler) => wrangler.write_settings(text).await,
+            Machine::Workerd(_) => Err("bare workerd keeps no settings".to_owned()),
+            Machine::Emulator(emulator) => emulator.write_settings(text).await,
+            Machine::Frozen(frozen) => frozen.write_settings(text).await,
         }
     }
 

@@ -4,7 +4,7 @@ use opencode_core::identity::Tenant;
 use opencode_core::identity::key;
 
 /// The deployment's secret, long enough to be accepted.
-const SECRET: &str = "a-secret-of-the-tests-with-more-than-32-bytes";
+pub const SECRET: &str = "a-secret-of-the-tests-with-more-than-32-bytes";
 /// What the platform sends to the wall.
 pub const WALL_KEY: &str = "wall-key-of-the-tests";
 
@@ -21,6 +21,8 @@ pub struct Keys {
     pub single: String,
     /// A tenant with limits that it never meets.
     pub roomy: String,
+    /// An operator.
+    pub operator: String,
     /// A tenant with a cent a day.
     pub poor: String,
 }
@@ -43,6 +45,7 @@ impl Setup {
             globex: mint("globex"),
             tight: mint("tight"),
             roomy: mint("roomy"),
+            operator: mint("ops"),
             poor: mint("poor"),
             single: mint("single"),
         };
@@ -72,6 +75,7 @@ name = "wall"
 base_url = "{wall}"
 model = "ok"
 models = ["*"]
+embeddings = ["*"]
 secret = "WALL_KEY"
 usd_per_mtok_in = 1.0
 usd_per_mtok_out = 2.0
@@ -103,6 +107,9 @@ name = "roomy"
 requests_per_minute = 1000000
 
 [[tenants]]
+name = "ops"
+
+[[tenants]]
 name = "poor"
 usd_per_day = 0.01
 "#
@@ -113,11 +120,15 @@ usd_per_day = 0.01
             ("tight", &keys.tight),
             ("roomy", &keys.roomy),
             ("poor", &keys.poor),
+            ("ops", &keys.operator),
             ("single", &keys.single),
         ];
         for (name, text) in all {
             let hash = key::hash(SECRET, text);
-            config.push_str(&format!("\n[[keys]]\nid = \"k1\"\ntenant = \"{name}\"\nhash = \"{hash}\"\n"));
+            let role = if name == "ops" { "operator" } else { "user" };
+            config.push_str(&format!(
+                "\n[[keys]]\nid = \"k1\"\ntenant = \"{name}\"\nhash = \"{hash}\"\nrole = \"{role}\"\n"
+            ));
         }
         Self { config, keys }
     }

@@ -50,21 +50,41 @@ impl Wrangler {
         }
     }
 
+    /// Puts a configuration into KV, as an operator does.
+    pub async fn write_settings(&self, text: &str) -> Result<(), String> {
+        std::fs::write(self.folder.join("settings.toml"), text).map_err(|error| error.to_string())?;
+        let mut command = self.command()?;
+        command.args(["kv", "key", "put", "--local", "--binding", "CACHE", "--config", "wrangler.json"]);
+        command.args(["--persist-to", "state", "_/config", "--path", "settings.toml"]);
+        let output = command.output().await.map_err(|error| error.to_string())?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(format!("wrangler kv: {}", String::from_utf8_lossy(&output.stderr)))
+    }
+
     async fn up(&mut self) -> Result<(), String> {
+        let mut command = self.command()?;
+        command.args(["dev", "--ip", "127.0.0.1", "--port"]);
+        command.arg(self.port.to_string()).arg("--inspector-port").arg(free_port().to_string());
+        command.args(["--test-scheduled", "--config", "wrangler.json", "--persist-to", "state"]);
+        let mut child = Child::spawn(&mut command, &self.folder.join("wrangler.log"))?;
+        child.listens(self.port).await?;
+        self.child = Some(child);
+        self.answers().await
+    }
+
+    /// wrangler in this folder, without its metrics, with Node on the path.
+    fn command(&self) -> Result<Command, String> {
         let node = tools::path(tools::NODE)?;
         let path = std::env::join_paths(node.parent().map(Path::to_owned).into_iter().chain(
             std::env::var_os("PATH").iter().flat_map(|path| std::env::split_paths(path).collect::<Vec<_>>()),
         ));
         let mut command = Command::new(&node);
-        command.arg(tools::path(tools::WRANGLER)?).args(["dev", "--ip", "127.0.0.1", "--port"]);
-        command.arg(self.port.to_string()).arg("--inspector-port").arg(free_port().to_string());
-        command.args(["--test-scheduled", "--config", "wrangler.json", "--persist-to", "state"]);
+        command.arg(tools::path(tools::WRANGLER)?).current_dir(&self.folder);
         command.env("PATH", path.map_err(|error| error.to_string())?).env("CI", "1");
         command.env("WRANGLER_SEND_METRICS", "false").env("XDG_CONFIG_HOME", &self.folder);
-        let mut child = Child::spawn(command.current_dir(&self.folder), &self.folder.join("wrangler.log"))?;
-        child.listens(self.port).await?;
-        self.child = Some(child);
-        self.answers().await
+        Ok(command)
     }
 
     /// Its proxy listens before the Worker runs.

@@ -14,7 +14,7 @@ pub fn files_agree(repository: &Repository) -> Findings {
     let mut findings = deliveries(
         &repository.text("wrangler.toml"),
         &repository.text("template.yaml"),
-        &repository.text("crates/core/src/config.rs"),
+        &repository.text("crates/core/src/config/mod.rs"),
     );
     findings.extend(licence(
         &repository.text("LICENSE"),

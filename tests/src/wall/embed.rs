@@ -8,9 +8,10 @@ use sha2::{Digest as _, Sha256};
 use super::dialect::error;
 use super::fault::{self, Fault};
 use super::{Call, End, Shared};
+use crate::h1::Head;
 
 /// Status and body of the answer. The model is `embed~tag`, or one of the statuses: `s429~tag`.
-pub(super) fn answer(shared: &Shared, body: &[u8], authorization: Option<&str>) -> (u16, String) {
+pub(super) fn answer(shared: &Shared, body: &[u8], head: &Head) -> (u16, String) {
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
     let model = json["model"].as_str().unwrap_or_default();
     let (name, tag) = model.split_once('~').unwrap_or((model, ""));
@@ -21,7 +22,8 @@ pub(super) fn answer(shared: &Shared, body: &[u8], authorization: Option<&str>) 
     let call = Call {
         model: model.to_owned(),
         stream: false,
-        authorization: authorization.map(str::to_owned),
+        authorization: head.header("authorization").map(str::to_owned),
+        traceparent: head.header("traceparent").map(str::to_owned),
         body: String::from_utf8_lossy(body).into_owned(),
         tokens: 0,
         end: End::Open,

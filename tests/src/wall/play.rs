@@ -12,7 +12,7 @@ use super::embed;
 use super::fault;
 use super::script::{Step, script};
 use super::stats::{Call, End};
-use crate::h1::Conn;
+use crate::h1::{Conn, Head};
 
 const STREAM: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -25,17 +25,14 @@ pub(super) async fn connection(stream: TcpStream, shared: Arc<Shared>) {
         let done = match (head.word(0), head.word(1)) {
             ("GET", "/v1/models") => models(&mut conn).await,
             ("POST", "/v1/embeddings") => {
-                let (status, answer) = embed::answer(&shared, &body, head.header("authorization"));
+                let (status, answer) = embed::answer(&shared, &body, &head);
                 conn.respond(status, "", answer.as_bytes()).await
             }
-            ("POST", "/v1/chat/completions") => {
-                let authorization = head.header("authorization").map(str::to_owned);
-                match chat(&mut conn, &shared, &body, authorization).await {
-                    Some(Step::Reset) => return conn.reset(),
-                    Some(_) => return,
-                    None => Ok(()),
-                }
-            }
+            ("POST", "/v1/chat/completions") => match chat(&mut conn, &shared, &body, &head).await {
+                Some(Step::Reset) => return conn.reset(),
+                Some(_) => return,
+                None => Ok(()),
+            },
             _ => conn.respond(404, "", error("no such route on the wall").as_bytes()).await,
         };
         if done.is_err() {
@@ -51,7 +48,7 @@ async fn models(conn: &mut Conn) -> io::Result<()> {
 }
 
 /// Plays one call. `None`: the connection can be used again; otherwise the step that it ended with.
-async fn chat(conn: &mut Conn, shared: &Shared, body: &[u8], authorization: Option<String>) -> Option<Step> {
+async fn chat(conn: &mut Conn, shared: &Shared, body: &[u8], head: &Head) -> Option<Step> {
     let asked = Asked::read(body);
     let known = asked.as_ref().and_then(|asked| fault::parse(&asked.model));
     let (Some(asked), Some((fault, tag))) = (&asked, known) else {
@@ -61,7 +58,8 @@ async fn chat(conn: &mut Conn, shared: &Shared, body: &[u8], authorization: Opti
     let call = Call {
         model: asked.model.clone(),
         stream: asked.stream,
-        authorization,
+        authorization: head.header("authorization").map(str::to_owned),
+        traceparent: head.header("traceparent").map(str::to_owned),
         body: String::from_utf8_lossy(body).into_owned(),
         tokens: 0,
         end: End::Open,

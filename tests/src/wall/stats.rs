@@ -24,6 +24,8 @@ pub struct Call {
     pub stream: bool,
     /// The `authorization` header.
     pub authorization: Option<String>,
+    /// The `traceparent` header.
+    pub traceparent: Option<String>,
     /// The request's body.
     pub body: String,
     /// How many tokens were written.

@@ -11,8 +11,8 @@ use crate::config::Cors;
 /// What a page may send, and what it may read of a response.
 const SENT: &str = "authorization, content-type, cache-control, last-event-id, traceparent, tracestate, \
     x-opencode-targets, x-opencode-hedge-ms";
-const READ: &str =
-    "x-opencode-trace, x-opencode-target, x-opencode-cache, x-opencode-tried, traceparent, retry-after";
+const READ: &str = "x-request-id, x-opencode-trace, x-opencode-target, x-opencode-cache, x-opencode-tried, traceparent, \
+    retry-after";
 
 /// The value of `Access-Control-Allow-Origin` for a request, if its origin is allowed.
 pub fn allowed(cors: &Cors, headers: &HeaderMap) -> Option<HeaderValue> {

@@ -138,14 +138,13 @@ fn responses(row: &Row, planned: bool, max_body: usize) -> Value {
 }
 
 fn given(gives: Gives) -> (u16, Value) {
-    let stream = || json!({"schema": {"type": "string"}});
     match gives {
         Gives::Json(status, schema) => (status, json!({"application/json": {"schema": reference(schema)}})),
-        Gives::Events => (200, json!({"text/event-stream": stream()})),
+        Gives::Events => (200, json!({"text/event-stream": {}})),
         Gives::Either(schema) => {
             let both = json!({
                 "application/json": {"schema": reference(schema)},
-                "text/event-stream": stream(),
+                "text/event-stream": {},
             });
             (200, both)
         }
@@ -165,7 +164,10 @@ fn failures(row: &Row, planned: bool) -> Vec<(&'static str, &'static str)> {
             ("415", "The body is of another media type"),
             ("422", "A member breaks its bound"),
         ]);
-    } else if row.handler == Handler::KeyList || row.handler == Handler::KeyRevoke {
+    } else if matches!(
+        row.handler,
+        Handler::KeyList | Handler::KeyRevoke | Handler::Receipts | Handler::DeadLetters
+    ) {
         all.push(("400", "The request cannot be understood"));
     }
     if !open {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::error::Error;
 use crate::host::{Entry, Key};
 use crate::identity::Tenant;
 use crate::ledger::usage::{DAY, Measured, Usage};
@@ -23,10 +24,13 @@ pub struct Page {
 
 impl Page {
     /// Reads a query; what it does not know it leaves alone.
-    pub fn read(query: Option<&str>) -> Self {
-        let value = |name| parameter(query, name);
-        let limit = value("limit").and_then(|limit| limit.parse().ok()).unwrap_or(100);
-        Self { after: value("after").unwrap_or_default().to_owned(), limit: limit.clamp(1, MAX_PAGE) }
+    pub fn read(query: Option<&str>) -> Result<Self, Error> {
+        let after = parameter(query, "after").unwrap_or_default().to_owned();
+        let limit = parameter(query, "limit").map_or(Ok(100), str::parse);
+        match limit {
+            Ok(limit) if (1..=MAX_PAGE).contains(&limit) => Ok(Self { after, limit }),
+            _ => Err(Error::invalid(format!("`limit` must be 1 to {MAX_PAGE}")).at("limit")),
+        }
     }
 }
 
@@ -133,7 +137,11 @@ mod tests {
 
     #[test]
     fn a_page_is_bounded() {
-        assert_eq!(Page::read(Some("limit=9999&after=x&y")), Page { after: "x".to_owned(), limit: MAX_PAGE });
-        assert_eq!(Page::read(None), Page { after: String::new(), limit: 100 });
+        let page = |after: &str, limit| Ok(Page { after: after.to_owned(), limit });
+        assert_eq!(Page::read(Some("limit=500&after=x&y")), page("x", MAX_PAGE));
+        assert_eq!(Page::read(None), page("", 100));
+        for wrong in ["limit=501", "limit=0", "limit=null", "limit="] {
+            assert!(Page::read(Some(wrong)).is_err(), "{wrong}");
+        }
     }
 }

@@ -11,6 +11,8 @@ use crate::wire::openai;
 
 /// The request's trace id, on every response.
 pub const TRACE: HeaderName = HeaderName::from_static("x-opencode-trace");
+/// The same, where OpenAI's SDKs look for it.
+pub const REQUEST: HeaderName = HeaderName::from_static("x-request-id");
 /// `provider/model` that answered.
 pub const TARGET: HeaderName = HeaderName::from_static("x-opencode-target");
 /// `hit` or `miss`, where the cache was asked.

@@ -193,6 +193,27 @@ mod tests {
     const TARGET: &str = "[[targets]]\nname = \"a\"\nbase_url = \"https://a.example/v1\"\nmodel = \"m\"\n";
     const TENANT: &str = "[[tenants]]\nname = \"t\"\n";
 
+    /// The documented example is one that can be used, and so is it with everything that it leaves out.
+    #[test]
+    fn the_example_can_be_used() {
+        let example = include_str!("../../../../opencode.example.toml");
+        let config = Config::parse(example).unwrap();
+        assert_eq!((config.targets.len(), config.tenants.len(), config.keys.len()), (1, 1, 1));
+        let all: Vec<&str> = example
+            .lines()
+            .map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).unwrap_or(line))
+            .collect();
+        let all = Config::parse(&all.join("\n")).unwrap();
+        let defaults = Config::default();
+        assert_eq!(all.deadlines, defaults.deadlines);
+        assert_eq!((all.queue, all.runs), (defaults.queue, defaults.runs));
+        assert_eq!((all.limits, all.auth, all.cors), (defaults.limits, defaults.auth, defaults.cors));
+        assert_eq!(all.hedge, defaults.hedge);
+        let none = Features::default();
+        let flags = none.over(&Features { thinking_seconds: None, ..all.features });
+        assert_eq!(flags, none.over(&none));
+    }
+
     /// A configuration, the line that is blamed (0: none) and what is said of it.
     #[test]
     fn what_cannot_be_meant_is_refused_with_its_line() {

@@ -19,7 +19,7 @@ pub struct TargetRow {
     /// Further models that callers may name, at the same prices; `"*"` for all.
     #[serde(default)]
     pub models: Vec<String>,
-    /// Models of this provider that make embeddings, at the same price for input.
+    /// Models of this provider that make embeddings, at the same price for input; `"*"` for all.
     #[serde(default)]
     pub embeddings: Vec<String>,
     /// The name of the secret with the API key; without it no credential is sent.

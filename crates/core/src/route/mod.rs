@@ -94,7 +94,7 @@ pub fn plan(
 pub fn embedder(config: &Config, name: &str) -> Result<Target, Error> {
     let pinned = name.split_once('/').and_then(|(provider, model)| {
         let row = config.targets.iter().find(|row| row.name == provider)?;
-        row.embeddings.iter().any(|it| it == model).then_some((row, model))
+        row.embeddings.iter().any(|it| it == "*" || it == model).then_some((row, model))
     });
     let bare = || {
         let row = config.targets.iter().find(|row| row.embeddings.iter().any(|it| it == name));
@@ -121,7 +121,9 @@ fn planned(model: &str) -> Option<&'static str> {
 
 /// `provider/model` of every model that makes embeddings.
 pub fn embedders(config: &Config) -> impl Iterator<Item = String> {
-    config.targets.iter().flat_map(|row| row.embeddings.iter().map(move |it| format!("{}/{it}", row.name)))
+    config.targets.iter().flat_map(|row| {
+        row.embeddings.iter().filter(|it| *it != "*").map(move |it| format!("{}/{it}", row.name))
+    })
 }
 
 /// `provider/model` of every model that answers and is named in the configuration.

@@ -73,7 +73,7 @@ async fn totals<H: Host>(host: &H, tenant: &Tenant) -> Result<Usage, Error> {
 }
 
 async fn log<H: Host>(host: &H, name: &str, log: &Key, asking: &Asking) -> Result<Response<Bytes>, Error> {
-    let page = Page::read(asking.uri.query());
+    let page = Page::read(asking.uri.query())?;
     let entries = host.scan(log, &page.after, page.limit).await?;
     Ok(json_of(200, &reports::entries(name, &entries, page.limit)))
 }

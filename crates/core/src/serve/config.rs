@@ -7,7 +7,6 @@ use http::header::CONTENT_TYPE;
 use super::{Asking, current, nothing};
 use crate::api::response::whole;
 use crate::config::Config;
-use crate::config::rows::KeyRow;
 use crate::error::{Error, Kind};
 use crate::host::{Host, Swap};
 use crate::identity::Identity;
@@ -67,11 +66,7 @@ fn check(snapshot: &Snapshot, caller: &Identity, asking: &Asking) -> Result<(), 
         return Err(wrong("it is empty; DELETE goes back to the host's own".to_owned()));
     }
     // Nobody locks themselves out by mistake.
-    let of = |row: &KeyRow| row.tenant == caller.tenant && row.id == caller.key;
-    let configured = snapshot.config().keys.iter().any(of);
-    let development = configured && config.keys.is_empty();
-    let key_stays = !configured || config.keys.iter().any(of);
-    if !development && (!key_stays || config.tenant(&caller.tenant).is_none()) {
+    if !snapshot.keeps(caller, &config) {
         let detail =
             "the key or the tenant that you call with is missing from it: you would lock yourself out";
         return Err(Error::new(Kind::Conflict, detail));

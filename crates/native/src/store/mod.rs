@@ -36,8 +36,14 @@ struct Inner {
     room: Semaphore,
 }
 
-/// Runs inside the batch's transaction and returns what is to be said once its fate is known.
-type Job = Box<dyn FnOnce(&mut Transaction<'_>) -> Tell + Send>;
+/// Runs and returns what is to be said once its fate is known.
+enum Job {
+    /// Several statements: in the batch's transaction.
+    Several(Box<dyn FnOnce(&mut Transaction<'_>) -> Tell + Send>),
+    /// One statement, which is a transaction of its own where it is the whole batch.
+    Single(Box<dyn FnOnce(&Connection) -> Tell + Send>),
+}
+
 type Tell = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 impl Store {
@@ -57,7 +63,9 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Savepoint<'_>) -> Result<T, Failure> + Send + 'static,
     {
-        self.submit(move |transaction| apart(transaction, work)).await
+        let (tell, told) = tells();
+        let work = move |transaction: &mut Transaction<'_>| tell(apart(transaction, work));
+        self.submit(Job::Several(Box::new(work)), told).await
     }
 
     /// The same for work of a single statement, which needs no savepoint: SQLite undoes it whole.
@@ -66,23 +74,15 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     {
-        self.submit(move |transaction| work(transaction)).await
+        let (tell, told) = tells();
+        let work = move |connection: &Connection| tell(work(connection));
+        self.submit(Job::Single(Box::new(work)), told).await
     }
 
-    async fn submit<T, F>(&self, work: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Transaction<'_>) -> Result<T, Failure> + Send + 'static,
-    {
+    async fn submit<T>(&self, job: Job, mut told: Told<T>) -> Result<T, StoreError> {
         let lost = || StoreError("the database is locked or out of reach".to_owned());
         let _room = self.0.room.acquire().await.map_err(|_| lost())?;
-        let (tell, mut told) = oneshot::channel();
-        self.0.waiting().push_back(Box::new(move |transaction| {
-            let done = work(transaction).map_err(|Failure(why)| StoreError(why));
-            Box::new(move |committed: Result<(), StoreError>| {
-                let _ = tell.send(committed.and(done));
-            })
-        }));
+        self.0.waiting().push_back(job);
         let commits = Commits(&self.0);
         // What else is ready on this thread comes along.
         tokio::task::yield_now().await;
@@ -92,6 +92,20 @@ impl Store {
             Err(_) => told.await.map_err(|_| lost())?,
         }
     }
+}
+
+type Told<T> = oneshot::Receiver<Result<T, StoreError>>;
+
+/// Where a job's outcome goes, and where it is waited for.
+fn tells<T: Send + 'static>() -> (impl FnOnce(Result<T, Failure>) -> Tell + Send, Told<T>) {
+    let (tell, told) = oneshot::channel();
+    let outcome = move |done: Result<T, Failure>| -> Tell {
+        let done = done.map_err(|Failure(why)| StoreError(why));
+        Box::new(move |committed: Result<(), StoreError>| {
+            let _ = tell.send(committed.and(done));
+        })
+    };
+    (outcome, told)
 }
 
 /// Commits what waits when it is dropped: also when its caller stops waiting.
@@ -143,12 +157,19 @@ impl From<serde_json::Error> for Failure {
     }
 }
 
-fn commit(connection: &mut Connection, batch: Vec<Job>) {
+fn commit(connection: &mut Connection, mut batch: Vec<Job>) {
+    match (batch.pop(), batch.is_empty()) {
+        (Some(Job::Single(job)), true) => return job(connection)(Ok(())),
+        (last, _) => batch.extend(last),
+    }
     let mut tells = Vec::with_capacity(batch.len());
     // Where no transaction could be begun, the jobs are dropped unrun and their callers see that.
     let committed: rusqlite::Result<()> = (|| {
         let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        tells.extend(batch.into_iter().map(|job| job(&mut transaction)));
+        tells.extend(batch.into_iter().map(|job| match job {
+            Job::Several(job) => job(&mut transaction),
+            Job::Single(job) => job(&transaction),
+        }));
         transaction.commit()
     })();
     let committed = committed.map_err(|error| {

@@ -22,8 +22,7 @@ impl Records for Store {
     ) -> Result<Swap, StoreError> {
         fits("record", value.len(), MAX_RECORD)?;
         let key = key.to_string();
-        // It reads, and then writes one row.
-        self.single(move |db| {
+        self.call(move |db| {
             let found = live(db, &key, now)?;
             if found.as_ref().map_or(0, |record| record.version) != seen {
                 return Ok(Swap::Lost(found));

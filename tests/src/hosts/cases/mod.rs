@@ -5,6 +5,8 @@
 mod answer;
 mod crash;
 mod failover;
+mod identity;
+mod input;
 mod leaving;
 mod platform;
 mod routes;
@@ -67,7 +69,7 @@ use case;
 
 /// Every case.
 pub fn all() -> Vec<Case> {
-    let files: [&[Case]; 9] = [
+    let files: [&[Case]; 11] = [
         routes::CASES,
         answer::CASES,
         failover::CASES,
@@ -75,6 +77,8 @@ pub fn all() -> Vec<Case> {
         leaving::CASES,
         crash::CASES,
         platform::CASES,
+        identity::CASES,
+        input::CASES,
         tasks::CASES,
         tenants::CASES,
     ];

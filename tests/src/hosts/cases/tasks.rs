@@ -55,7 +55,7 @@ async fn over(ctx: &Ctx, id: &str) -> Result<Value, String> {
 
 /// A run's receipts as `(step, attempt, outcome)`.
 async fn receipts(ctx: &Ctx, id: &str) -> Result<Vec<(u64, u64, String)>, String> {
-    let all = ctx.receipts(&ctx.keys.roomy).await?;
+    let all = ctx.receipts(&ctx.keys.acme).await?;
     let mine = all.iter().filter(|receipt| receipt["step"]["run"] == id);
     let mut rows: Vec<(u64, u64, String)> = mine
         .map(|receipt| {
