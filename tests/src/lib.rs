@@ -4,6 +4,7 @@
 //! - [`hosts`]: one black-box suite over HTTP, run against every host.
 //! - [`ports`]: the store ports of every host against one model in memory.
 //! - [`config`]: the configuration while the platform runs, on every host.
+//! - [`model`]: the release binary in an empty folder, with the real model that it serves itself.
 //! - [`clients`]: the official SDKs, unmodified, against every host.
 //! - [`contract`]: what `/openapi.json` promises, held against a running host by schemathesis.
 //! - [`golden`], [`tidy`]: recorded dialects, and the house's invariants as tests.
@@ -18,6 +19,7 @@ pub mod contract;
 pub mod golden;
 pub mod h1;
 pub mod hosts;
+pub mod model;
 pub mod ports;
 pub mod runtime_api;
 pub mod sqs;

@@ -7,10 +7,9 @@ use std::sync::LazyLock;
 use libtest_mimic::{Arguments, Trial};
 use tokio::runtime::Runtime;
 
-use crate::{child, clients, config, contract, golden, hosts, ports, tidy};
+use crate::{child, clients, config, contract, golden, hosts, model, ports, tidy};
 
-const USAGE: &str =
-    "usage: opencode-tests golden | ports | hosts | config | clients | contract | tidy | stores [filter]";
+const USAGE: &str = "usage: opencode-tests golden | ports | hosts | config | model | clients | contract | tidy | stores [filter]";
 
 /// The runtime that every suite's servers and children live on.
 pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
@@ -27,6 +26,7 @@ pub fn main(mut args: Vec<String>) -> ExitCode {
         "hosts" => hosts::run(&arguments),
         "clients" => clients::run(&arguments),
         "config" => config::run(&arguments),
+        "model" => model::run(&arguments),
         "contract" => contract::run(&arguments),
         "stores" => RUNTIME.block_on(hosts::stores::lend()).map(|()| true),
         _ => Err(USAGE.to_owned()),

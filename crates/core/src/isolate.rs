@@ -44,6 +44,8 @@ struct State {
     text: Bytes,
     /// When it was looked for; `None` before the first look.
     checked: Option<Time>,
+    /// Whether a look has ever come to an end: before it, what was changed since the start is not known.
+    looked: bool,
 }
 
 impl Isolate {
@@ -61,7 +63,11 @@ impl Isolate {
         let config = Config::parse(&base.text).map_err(|problem| format!("the configuration: {problem}"))?;
         let snapshot = base.snapshot(config, &shared);
         let text = Bytes::from(base.text.clone());
-        Ok(Arc::new(Self { base, shared, state: Mutex::new(State { snapshot, text, checked: None }) }))
+        Ok(Arc::new(Self {
+            base,
+            shared,
+            state: Mutex::new(State { snapshot, text, checked: None, looked: false }),
+        }))
     }
 
     /// The configuration in force.
@@ -75,12 +81,19 @@ impl Isolate {
         let mut state = self.state();
         match state.checked {
             None => true,
-            Some(checked) if now < checked.plus(REFRESH) => false,
+            // A clock may be set back.
+            Some(checked) if checked <= now && now < checked.plus(REFRESH) => false,
             Some(_) => {
                 state.checked = Some(now);
                 true
             }
         }
+    }
+
+    /// Whether the configuration in force is known to be the newest there was: keys that were taken away since the start
+    /// must not open anything.
+    pub(crate) fn is_certain(&self) -> bool {
+        self.state().looked
     }
 
     /// Takes what a look has found: a text, or `None` for the one that the host started with. One that cannot be used
@@ -90,6 +103,7 @@ impl Isolate {
         state.checked = Some(now);
         match found {
             Ok(text) => {
+                state.looked = true;
                 let text = text.unwrap_or_else(|| Bytes::from(self.base.text.clone()));
                 let unread = state.snapshot.problem().is_some_and(|problem| problem.starts_with(UNREAD));
                 if text != state.text || unread {

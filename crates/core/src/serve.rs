@@ -18,7 +18,7 @@ use http::header::HeaderMap;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, Uri};
 
-use crate::api::routes::{Access, Handler, Row};
+use crate::api::routes::{Access, Handler, Row, Takes};
 use crate::api::{self, cors, response};
 use crate::error::{Error, Kind};
 use crate::host::{Host, Time};
@@ -77,6 +77,10 @@ pub async fn admit<H: Host>(
         let (row, id) = api::find(&parts.method, path)?;
         let identity = match row.access {
             Access::Open => None,
+            Access::From(_) if !isolate.is_certain() => {
+                let detail = "the configuration could not be looked for yet; try again";
+                return Err(Error::new(Kind::Unavailable, detail));
+            }
             Access::From(role) => {
                 let identity = identify::caller(host, &snapshot, &parts.headers, now).await?;
                 identify::require(&identity, role)?;
@@ -99,9 +103,10 @@ pub async fn admit<H: Host>(
 }
 
 impl Admitted {
-    /// The largest body that is read, in bytes.
+    /// The largest body that is read, in bytes: little of strangers and of those who have nothing to send.
     pub fn max_body(&self) -> usize {
-        self.snapshot.max_body()
+        let small = self.row.access == Access::Open || self.row.takes == Takes::Nothing;
+        if small { SMALL.min(self.snapshot.max_body()) } else { self.snapshot.max_body() }
     }
 
     /// The answer to a request whose body the host could not read.
@@ -112,6 +117,9 @@ impl Admitted {
         response
     }
 }
+
+/// See [`Admitted::max_body`].
+pub const SMALL: usize = 16 * 1024;
 
 /// A body that exceeds [`Admitted::max_body`].
 pub fn too_large(limit: usize) -> Error {

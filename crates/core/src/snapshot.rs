@@ -34,6 +34,8 @@ pub(crate) struct Shared {
 
 /// How long a tenant's keys are believed without looking again.
 const RING: Duration = Duration::from_secs(30);
+/// See [`Snapshot::ring`].
+const NO_KEY: Duration = Duration::from_millis(100);
 /// How many tenants' keys are remembered.
 const MAX_RINGS: usize = 10_000;
 
@@ -90,11 +92,14 @@ impl Snapshot {
         self.shared.breakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A tenant's keys, if they were looked at lately.
-    pub(crate) fn ring(&self, tenant: &Tenant, now: Time) -> Option<Arc<KeyRing>> {
+    /// A tenant's keys, if they were looked at lately. A key that is not among them may be a new one: then they are
+    /// believed for a moment only, so that strangers cannot make the store work.
+    pub(crate) fn ring(&self, tenant: &Tenant, id: &str, now: Time) -> Option<Arc<KeyRing>> {
         let rings = self.shared.rings.lock().unwrap_or_else(PoisonError::into_inner);
         let (read, ring) = rings.get(tenant)?;
-        (now < read.plus(RING)).then(|| Arc::clone(ring))
+        let believed = if ring.keys.contains_key(id) { RING } else { NO_KEY };
+        // A clock may be set back.
+        (*read <= now && now < read.plus(believed)).then(|| Arc::clone(ring))
     }
 
     /// Remembers a tenant's keys as they were read at `now`.

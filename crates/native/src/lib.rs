@@ -1,7 +1,6 @@
 //! The local host: an HTTP server, every store in one SQLite file, a queue in a table and a clock for the ticks.
 //!
-//! Several processes may share the file: SQLite's lock orders their writes, and a queue message that is claimed by
-//! one is not seen by the others until its lease ends.
+//! One process has the file to itself; a second one on the same folder is refused.
 
 mod cron;
 mod local;

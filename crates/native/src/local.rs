@@ -129,13 +129,12 @@ impl Settings for Local {
     /// Read in place: it is small, and read every few seconds at most.
     async fn settings(&self) -> Result<Option<Bytes>, StoreError> {
         let Some(path) = &self.shared.process.settings else { return Ok(None) };
-        let failed =
-            |error: std::io::Error| StoreError(format!("{} cannot be read: {error}", path.display()));
+        let failed = |error: std::io::Error| StoreError(format!("its file cannot be read: {error}"));
         let mut text = Vec::new();
         let file = std::fs::File::open(path).map_err(failed)?;
         file.take(MAX_RECORD as u64 + 1).read_to_end(&mut text).map_err(failed)?;
         if text.len() > MAX_RECORD {
-            return Err(StoreError(format!("{} is longer than {MAX_RECORD} bytes", path.display())));
+            return Err(StoreError(format!("its file is longer than {MAX_RECORD} bytes")));
         }
         Ok(Some(text.into()))
     }

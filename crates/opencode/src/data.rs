@@ -1,8 +1,8 @@
 //! The data folder and the secrets that are made for it: readable by their owner only.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// An existing, writable folder.
@@ -37,7 +37,11 @@ impl Data {
         let path = self.path.join(name);
         let failed = |error: std::io::Error| format!("{} cannot be kept: {error}", path.display());
         match fs::read_to_string(&path) {
-            Ok(text) => return Ok(text.trim().to_owned()),
+            Ok(text) => {
+                // Whoever copied it here may have left it open.
+                fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(failed)?;
+                return Ok(text.trim().to_owned());
+            }
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
             Err(_) => {}
         }

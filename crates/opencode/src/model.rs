@@ -2,7 +2,6 @@
 
 use opencode_model::Options;
 use opencode_model::tiers::TIERS;
-use tokio::io::AsyncReadExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::Model;
@@ -52,9 +51,13 @@ fn end(child: bool) -> Result<impl Future<Output = ()>, String> {
     let mut terminate = listen(SignalKind::terminate())?;
     Ok(async move {
         if child {
-            let mut stdin = tokio::io::stdin();
-            let mut nothing = [0; 64];
-            while matches!(stdin.read(&mut nothing).await, Ok(read) if read > 0) {}
+            // A thread of its own: nothing at the end of this process waits for what it reads.
+            let (over, ended) = tokio::sync::oneshot::channel::<()>();
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+                drop(over);
+            });
+            let _ = ended.await;
             return;
         }
         tokio::select! {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use opencode_core::config::rows::TargetRow;
 use opencode_model::tiers::{self, FetchError, TIERS, Tier};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -18,10 +18,13 @@ use crate::setup::variable;
 
 /// How long a model may take to load.
 const LOAD: Duration = Duration::from_secs(60);
-/// How often a child that ended is started again, and the first pause before it; each is twice the one before.
+/// How often a child that ended is started again, unless it lived well in between, and the pause before it, which
+/// doubles.
 const RESTARTS: u32 = 8;
 /// See [`RESTARTS`].
-const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(250);
+/// See [`RESTARTS`].
+const WELL: Duration = Duration::from_secs(60);
 /// How long a child may take to end once it was told to.
 const END: Duration = Duration::from_secs(3);
 
@@ -112,7 +115,7 @@ struct Bar {
 
 impl Bar {
     fn new(tier: &Tier, folder: &Path) -> Self {
-        let title = format!("{} ({})", tier.title, tier.licence);
+        let title = format!("{}, {}", tier.title, tier.licence);
         Self { title, folder: folder.display().to_string(), begun: false, drawn: None }
     }
 
@@ -161,7 +164,7 @@ impl Local {
         let (stop, stopped) = watch::channel(false);
         let mut served = Vec::new();
         for (number, model) in models.into_iter().enumerate() {
-            let (child, address) = spawn(&model, None).await?;
+            let (running, address) = spawn(&model, None).await?;
             let name = if number == 0 { "local".to_owned() } else { format!("local{}", number + 1) };
             let row = TargetRow {
                 name,
@@ -173,7 +176,7 @@ impl Local {
                 usd_per_mtok_in: 0.0,
                 usd_per_mtok_out: 0.0,
             };
-            let keeper = tokio::spawn(keep(model, child, address, stopped.clone()));
+            let keeper = tokio::spawn(keep(model, running, address, stopped.clone()));
             served.push(Served { row, keeper });
         }
         Ok(Self { served, stop })
@@ -193,41 +196,70 @@ impl Local {
     }
 }
 
-/// Starts the child again when it dies, at the address that the targets know.
-async fn keep(model: Model, mut child: Child, address: SocketAddr, mut stop: watch::Receiver<bool>) {
-    let mut pause = PAUSE;
-    for _ in 0..RESTARTS {
-        let stopped = tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => true,
-            status = child.wait() => {
-                tracing::warn!(model = model.name, ?status, "the model's process ended; it is started again");
-                false
+/// A child, and the end of its life: it ends when this pipe closes, also when this process is killed. The pipe is kept
+/// apart from the child because waiting for a child closes its own.
+struct Running {
+    child: Child,
+    life: ChildStdin,
+}
+
+impl Running {
+    async fn end(mut self) {
+        drop(self.life);
+        if tokio::time::timeout(END, self.child.wait()).await.is_err() {
+            let _ = self.child.kill().await;
+        }
+    }
+}
+
+/// Starts the child again when it dies, at the address that the targets know, until that has failed too often.
+async fn keep(model: Model, running: Running, address: SocketAddr, mut stop: watch::Receiver<bool>) {
+    let mut running = running;
+    let mut failures = 0;
+    loop {
+        let born = Instant::now();
+        if !ended(&mut running, &mut stop).await {
+            return running.end().await;
+        }
+        if born.elapsed() > WELL {
+            failures = 0;
+        }
+        running = loop {
+            failures += 1;
+            if failures > RESTARTS {
+                return tracing::error!(model = model.name, "the model is given up");
+            }
+            tracing::warn!(model = model.name, "the model's process ended; it is started again");
+            let pause = PAUSE.saturating_mul(1 << failures.min(6));
+            let again = async {
+                tokio::time::sleep(pause).await;
+                spawn(&model, Some(address)).await
+            };
+            let again = tokio::select! {
+                _ = stopped(&mut stop) => return,
+                again = again => again,
+            };
+            match again {
+                Ok((running, _)) => break running,
+                Err(error) => tracing::warn!(model = model.name, error, "the model does not start"),
             }
         };
-        if stopped {
-            return end(child).await;
-        }
-        tokio::time::sleep(pause).await;
-        pause = pause.saturating_mul(2);
-        match spawn(&model, Some(address)).await {
-            Ok((next, _)) => child = next,
-            Err(error) => tracing::warn!(model = model.name, error, "the model does not start"),
-        }
     }
-    tracing::error!(model = model.name, "the model is given up");
+}
+
+/// Waits for the child to end (true), or for everything to end (false).
+async fn ended(running: &mut Running, stop: &mut watch::Receiver<bool>) -> bool {
+    tokio::select! {
+        () = stopped(stop) => false,
+        _ = running.child.wait() => true,
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
-    end(child).await;
 }
 
-/// A child ends when its stdin does; that holds too when this process is killed.
-async fn end(mut child: Child) {
-    drop(child.stdin.take());
-    if tokio::time::timeout(END, child.wait()).await.is_err() {
-        let _ = child.kill().await;
-    }
-}
-
-async fn spawn(model: &Model, address: Option<SocketAddr>) -> Result<(Child, SocketAddr), String> {
+async fn spawn(model: &Model, address: Option<SocketAddr>) -> Result<(Running, SocketAddr), String> {
     let failed = |what: &str| format!("the model {} does not start: {what}", model.gguf.display());
     let program = std::env::current_exe().map_err(|error| failed(&error.to_string()))?;
     let mut command = Command::new(program);
@@ -238,12 +270,13 @@ async fn spawn(model: &Model, address: Option<SocketAddr>) -> Result<(Child, Soc
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| failed(&error.to_string()))?;
     let stdout = child.stdout.take().ok_or_else(|| failed("its output cannot be read"))?;
+    let life = child.stdin.take().ok_or_else(|| failed("it has no input"))?;
     let mut lines = BufReader::new(stdout).lines();
     let line = tokio::time::timeout(LOAD, lines.next_line()).await;
     let line = line.map_err(|_| failed(&format!("it took more than {} s to load", LOAD.as_secs())))?;
     let line = line.ok().flatten().ok_or_else(|| failed("it ended while it was loading"))?;
     let address = line.trim().parse().map_err(|_| failed("it did not say where it listens"))?;
-    Ok((child, address))
+    Ok((Running { child, life }, address))
 }
 
 fn one_line(text: &str) -> String {

@@ -35,8 +35,11 @@ pub fn run(options: Serve) -> Result<(), String> {
             .set_nonblocking(true)
             .and_then(|()| TcpListener::from_std(listen))
             .map_err(|error| format!("{address} cannot be listened on: {error}"))?;
-        let shutdown = Shutdown::new()?;
-        let local = Local::start(models).await?;
+        let mut shutdown = Shutdown::new()?;
+        let local = tokio::select! {
+            local = Local::start(models) => local?,
+            () = shutdown.next() => return Ok(()),
+        };
         base.local = local.rows();
         let development = base.development.is_some().then(|| data.path().join(setup::DEV_KEY));
         let isolate = Isolate::new(base)?;

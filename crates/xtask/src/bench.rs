@@ -7,6 +7,7 @@ mod http;
 mod init;
 mod lambda;
 mod machine;
+mod model;
 mod nginx;
 mod overhead;
 mod paced;
@@ -21,11 +22,28 @@ mod wrk;
 
 use crate::failure::{Failure, Result};
 
-/// Every benchmark by its name.
-const BENCHES: [(&str, &str); 1] = [(
-    "overhead",
-    "gateways beside each other, the Worker and the Lambda binary; writes target/bench/overhead.json",
-)];
+struct Bench {
+    name: &'static str,
+    what: &'static str,
+    /// What `--only` can name.
+    keys: fn() -> Vec<&'static str>,
+    run: fn(&Options) -> Result<()>,
+}
+
+const BENCHES: [Bench; 2] = [
+    Bench {
+        name: "overhead",
+        what: "gateways beside each other, the Worker and the Lambda binary; writes target/bench/overhead.json",
+        keys: overhead::keys,
+        run: overhead::run,
+    },
+    Bench {
+        name: "model",
+        what: "the models that are served on this machine; writes target/bench/model.json",
+        keys: model::keys,
+        run: model::run,
+    },
+];
 
 /// How a benchmark is run.
 #[derive(Default)]
@@ -43,18 +61,25 @@ impl Options {
     }
 }
 
-/// Runs the named benchmarks, or all after naming them.
+/// Runs the named benchmarks, or all after naming them; of all, those that `--only` names a part of.
 pub fn run(names: &[String], options: &Options) -> Result<()> {
-    let known = |name: &&String| BENCHES.iter().any(|(bench, _)| bench == *name);
+    let known = |name: &&String| BENCHES.iter().any(|bench| bench.name == *name);
     if let Some(unknown) = names.iter().find(|name| !known(name)) {
         return Err(Failure::Missing(format!("no benchmark is called {unknown:?}: there are\n{}", list())));
     }
     if names.is_empty() {
         println!("benchmarks:\n{}", list());
     }
-    overhead::run(options)
+    let named = |bench: &&Bench| names.is_empty() || names.iter().any(|name| name == bench.name);
+    let keys: Vec<&str> = BENCHES.iter().filter(named).flat_map(|bench| (bench.keys)()).collect();
+    if let Some(unknown) = options.only.iter().find(|name| !keys.contains(&name.as_str())) {
+        let all = keys.join(",");
+        return Err(Failure::Missing(format!("--only cannot name {unknown:?}: it takes any of {all}")));
+    }
+    let wanted = |bench: &&Bench| named(bench) && (bench.keys)().into_iter().any(|key| options.wants(key));
+    BENCHES.iter().filter(wanted).try_for_each(|bench| (bench.run)(options))
 }
 
 fn list() -> String {
-    BENCHES.map(|(name, what)| format!("  {name}  {what}")).join("\n")
+    BENCHES.map(|bench| format!("  {}  {}", bench.name, bench.what)).join("\n")
 }

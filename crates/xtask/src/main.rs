@@ -22,14 +22,15 @@ const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   test [SUITE...] [--filter TEXT]  sets up the tools, builds what the suites need and runs them;
-                                   suites: unit tidy golden ports hosts clients contract deploy-check
+                                   suites: unit tidy golden ports hosts config model clients contract
+                                   deploy-check
                                    (all without a name)
   build [native|worker|lambda...]  builds the release artefacts (all without a name)
   deploy-check                     checks the deploy files and the artefacts' sizes, offline
   bench [NAME...] [--quick] [--only LIST]
                                    measures the artefacts beside what else there is (all benchmarks without a name);
                                    --only names contestants and parts: direct,nginx,ours,tensorzero,portkey,
-                                   litellm,worker,lambda; LiteLLM is a download of 750 MB
+                                   litellm,worker,lambda,small,strong; LiteLLM is a download of 750 MB
   tools                            sets up every tool in the cache folder, if it is not there yet";
 
 fn main() -> ExitCode {

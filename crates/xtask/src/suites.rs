@@ -23,6 +23,8 @@ pub enum Suite {
     Hosts,
     /// The configuration while it changes, on every host.
     Config,
+    /// The release binary in an empty folder, with the model that it serves.
+    Model,
     /// The official SDKs against every host.
     Clients,
     /// `/openapi.json` against the native host.
@@ -32,13 +34,14 @@ pub enum Suite {
 }
 
 /// All suites, in the order they run.
-const ALL: [(Suite, &str); 9] = [
+const ALL: [(Suite, &str); 10] = [
     (Suite::Unit, "unit"),
     (Suite::Tidy, "tidy"),
     (Suite::Golden, "golden"),
     (Suite::Ports, "ports"),
     (Suite::Hosts, "hosts"),
     (Suite::Config, "config"),
+    (Suite::Model, "model"),
     (Suite::Clients, "clients"),
     (Suite::Contract, "contract"),
     (Suite::DeployCheck, "deploy-check"),

@@ -1,10 +1,12 @@
 //! `POST /v1/chat/completions`, and what every answering route reads from its headers.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::voice::Voice;
 use crate::call::Shape;
@@ -92,19 +94,19 @@ pub fn completions(
 ) -> Result<Asked, Error> {
     let members = members(body)?;
     let model = model(&members)?;
-    let messages = messages(&members)?;
     let stream = openai::wants_stream(&members)?;
     let usage = openai::wants_usage(&members);
     let (wanted, targets) = route::plan(config, Some(&model), options.targets.as_deref())?;
     match wanted {
         Wanted::Answer => {
+            messages(&members)?;
             let shape = if stream { Shape::Stream } else { Shape::Whole };
             let program = Program::Chat(Chat::of(Prompt::OpenAi(members)));
             Ok(Asked { program, targets, stream, shape, voice: Voice::pass(usage) })
         }
         Wanted::Thinking => {
-            let params = params(members)?;
-            let program = Program::Thinking(Thinking::new(&conversation(&messages)?, params, flags));
+            let query = conversation(&messages(&members)?)?;
+            let program = Program::Thinking(Thinking::new(&query, params(members)?, flags));
             let voice = Voice::openai(id, &model, now, usage);
             Ok(Asked { program, targets, stream, shape: Shape::Stream, voice })
         }
@@ -145,17 +147,19 @@ fn params(mut members: Members) -> Result<Members, Error> {
     Ok(members)
 }
 
+/// A message, with its content as it was written: only a mode of ours reads it.
 #[derive(Deserialize)]
-struct Message {
-    role: String,
-    #[serde(default)]
-    content: serde_json::Value,
+struct Message<'a> {
+    #[serde(borrow)]
+    role: Cow<'a, str>,
+    #[serde(borrow, default)]
+    content: Option<&'a RawValue>,
 }
 
-fn messages(members: &Members) -> Result<Vec<Message>, Error> {
+fn messages(members: &Members) -> Result<Vec<Message<'_>>, Error> {
     let at = |detail: &str| Error::invalid(detail).at("messages");
     let messages = members
-        .read::<Vec<Message>>("messages")
+        .read::<Vec<Message<'_>>>("messages")
         .map_err(|_| at("`messages` must be an array of objects with a `role`"))?
         .unwrap_or_default();
     if messages.is_empty() || messages.len() > MAX_MESSAGES {
@@ -165,10 +169,10 @@ fn messages(members: &Members) -> Result<Vec<Message>, Error> {
 }
 
 /// The thinking mode works on text: one question, or the conversation with its roles.
-fn conversation(messages: &[Message]) -> Result<String, Error> {
+fn conversation(messages: &[Message<'_>]) -> Result<String, Error> {
     let mut texts = Vec::with_capacity(messages.len());
     for message in messages {
-        texts.push((message.role.as_str(), text(&message.content)?));
+        texts.push((&*message.role, text(message.content)?));
     }
     if let [(_, only)] = texts.as_slice() {
         return Ok(only.clone());
@@ -176,14 +180,22 @@ fn conversation(messages: &[Message]) -> Result<String, Error> {
     Ok(texts.iter().map(|(role, text)| format!("{role}: {text}")).collect::<Vec<_>>().join("\n\n"))
 }
 
-fn text(content: &serde_json::Value) -> Result<String, Error> {
-    let parts = match content {
-        serde_json::Value::String(text) => return Ok(text.clone()),
-        serde_json::Value::Array(parts) => parts,
-        _ => return Err(no_text()),
-    };
-    let texts = parts.iter().map(|part| part.get("text").and_then(|text| text.as_str()).ok_or_else(no_text));
-    Ok(texts.collect::<Result<Vec<_>, _>>()?.join("\n"))
+fn text(content: Option<&RawValue>) -> Result<String, Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Content {
+        Text(String),
+        Parts(Vec<Part>),
+    }
+    #[derive(Deserialize)]
+    struct Part {
+        text: String,
+    }
+    let content = content.map(RawValue::get).unwrap_or_default();
+    match serde_json::from_str(content).map_err(|_| no_text())? {
+        Content::Text(text) => Ok(text),
+        Content::Parts(parts) => Ok(parts.into_iter().map(|part| part.text).collect::<Vec<_>>().join("\n")),
+    }
 }
 
 fn no_text() -> Error {

@@ -8,9 +8,9 @@ use http::{HeaderMap, HeaderValue, Method};
 
 use crate::config::Cors;
 
-/// What a page may send, and what it may read of a response.
-const SENT: &str = "authorization, content-type, cache-control, last-event-id, traceparent, tracestate, \
-    x-opencode-targets, x-opencode-hedge-ms";
+/// What a page may send: any header. `*` does not stand for `authorization`.
+const SENT: &str = "*, authorization";
+/// What it may read of a response.
 const READ: &str = "x-request-id, x-opencode-trace, x-opencode-target, x-opencode-cache, x-opencode-tried, traceparent, \
     retry-after";
 

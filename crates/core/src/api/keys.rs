@@ -11,7 +11,7 @@ use crate::identity::ring::StoredKey;
 use crate::identity::role::Role;
 use crate::identity::{Identity, Tenant};
 
-/// The longest name of a key, in characters.
+/// The longest name of a key, in bytes: a tenant's keys must fit into one record, however they are named.
 const MAX_NAME: usize = 100;
 /// The longest life of a key that expires, in seconds: ten years.
 const MAX_LIFE: u64 = 10 * 365 * 86_400;
@@ -72,8 +72,8 @@ pub fn key(body: &[u8], caller: &Identity) -> Result<KeyRequest, Error> {
         return Err(bad("id", "must be 1 to 32 letters and digits"));
     }
     let name: String = member(&body, "name", "a string")?.unwrap_or_default();
-    if name.chars().count() > MAX_NAME {
-        return Err(bad("name", &format!("may have {MAX_NAME} characters")));
+    if name.len() > MAX_NAME || name.chars().any(char::is_control) {
+        return Err(bad("name", &format!("may have {MAX_NAME} bytes, and no control characters")));
     }
     let role = role(&body)?.unwrap_or_default();
     if role > caller.role {
@@ -147,6 +147,7 @@ mod tests {
         let caller = |role| Identity {
             tenant: Tenant::try_from("acme".to_owned()).unwrap(),
             key: "k1".to_owned(),
+            key_hash: String::new(),
             role,
         };
         let ask = |body: &str, role| key(body.as_bytes(), &caller(role)).map_err(|error| error.status());

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::routes::{Access, Gives, Handler, ROUTES, Row, Takes};
 use super::{Surface, surface};
+use crate::serve::SMALL;
 
 /// Bodies by name.
 const SCHEMAS: &str = include_str!("schemas.json");
@@ -25,8 +26,9 @@ pub fn document(max_body: usize) -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             "description": format!(
-                "A self-hosted AI gateway. A request body may have {max_body} bytes. Operations marked \
-                 `x-status: planned` answer 501."
+                "A self-hosted AI gateway. A request body may have {max_body} bytes, and {small} where no credential or \
+                 no body is needed. Operations marked `x-status: planned` answer 501.",
+                small = SMALL.min(max_body),
             ),
         },
         "x-max-body-bytes": max_body,
@@ -129,6 +131,7 @@ fn responses(row: &Row, planned: bool, max_body: usize) -> Value {
     }
     for (status, description) in failures(row, planned) {
         let description = match status {
+            "413" if row.access == Access::Open => format!("{description}: it may have {SMALL} bytes"),
             "413" => format!("{description}: it may have {max_body} bytes"),
             _ => description.to_owned(),
         };

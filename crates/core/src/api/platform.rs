@@ -47,7 +47,7 @@ pub const MODES: [(&str, bool); 8] = [
 ];
 
 /// OpenAI's parameters that reach the model beside `temperature` and `max_tokens`.
-pub const PASSED: [&str; 8] = [
+pub const PASSED: [&str; 11] = [
     "top_p",
     "stop",
     "seed",
@@ -56,6 +56,9 @@ pub const PASSED: [&str; 8] = [
     "logit_bias",
     "response_format",
     "reasoning_effort",
+    "verbosity",
+    "service_tier",
+    "user",
 ];
 
 /// What only `/v1/chat/completions` can answer: said rather than left out in silence.

@@ -82,7 +82,8 @@ fn targets(rows: &[TargetRow]) -> Result<(), Wrong> {
         if row.secret.as_deref().is_some_and(|name| !is_variable(name)) {
             return wrong(
                 "secret",
-                "must be the NAME of a secret, in capitals, digits and `_`: never the secret itself",
+                "must be the NAME of a secret, in capitals, digits and `_`: never the secret itself, nor one of the \
+                 platform's own (OPENCODE_…, AWS_…, CLOUDFLARE_…)",
             );
         }
         for (name, price) in
@@ -149,7 +150,10 @@ fn few(name: &str, rows: usize) -> Result<(), Wrong> {
 
 fn is_variable(name: &str) -> bool {
     let letter = |b: u8| b.is_ascii_uppercase() || b == b'_';
+    // Whoever may change targets must not be able to send these anywhere.
+    let ours = ["OPENCODE_", "AWS_", "CLOUDFLARE_"].iter().any(|prefix| name.starts_with(prefix));
     name.len() <= 64
+        && !ours
         && name.bytes().next().is_some_and(letter)
         && name.bytes().all(|b| letter(b) || b.is_ascii_digit())
 }

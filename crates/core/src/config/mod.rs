@@ -247,6 +247,7 @@ mod tests {
             (TARGET.replace("/v1", "/v1/"), 3, "base_url"),
             (TARGET.replace("https://", "https://user:pw@"), 3, "without credentials"),
             (format!("{TARGET}secret = \"sk-live-123\""), 5, "NAME of a secret"),
+            (format!("{TARGET}secret = \"OPENCODE_SECRET\""), 5, "platform's own"),
             (format!("{TARGET}usd_per_mtok_in = -1.0"), 5, "price"),
             (format!("{TENANT}{TENANT}"), 4, "stands in two rows"),
             (format!("{TENANT}usd_per_day = -1.0"), 3, "usd_per_day"),

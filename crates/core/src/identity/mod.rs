@@ -24,6 +24,8 @@ pub struct Identity {
     pub tenant: Tenant,
     /// The key that it came with, or that its token was exchanged for.
     pub key: String,
+    /// The beginning of the key's hash.
+    pub key_hash: String,
     /// What it may do.
     pub role: Role,
 }
@@ -51,7 +53,7 @@ impl TryFrom<String> for Tenant {
         if sound || name == "_" {
             return Ok(Self(name));
         }
-        Err(format!("tenant {name:?} must be 1 to 63 of a-z, 0-9 and -, beginning with a letter or digit"))
+        Err("a tenant must be 1 to 63 of a-z, 0-9 and -, beginning with a letter or digit".to_owned())
     }
 }
 

@@ -10,7 +10,7 @@ use super::role::Role;
 use crate::host::{Key, Time};
 
 /// The most keys of one tenant, revoked ones that are still listed included: they fit into one record.
-pub const MAX_KEYS: usize = 250;
+pub const MAX_KEYS: usize = 200;
 
 /// The record's value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub struct StoredKey {
     pub hash: String,
     /// What it may do.
     pub role: Role,
-    /// For people; at most 100 characters.
+    /// For people; at most 100 bytes.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// When it was made.
@@ -49,4 +49,25 @@ impl StoredKey {
 /// Where a tenant's ring is.
 pub fn record(tenant: &Tenant) -> Key {
     Key::new(tenant, "keys")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::MAX_RECORD;
+
+    #[test]
+    fn the_largest_ring_fits_into_a_record() {
+        let key = StoredKey {
+            hash: "0".repeat(64),
+            role: Role::Readonly,
+            name: "\"".repeat(100),
+            created: Time(u64::MAX),
+            expires: Some(Time(u64::MAX)),
+            revoked: Some(Time(u64::MAX)),
+        };
+        let keys = (0..MAX_KEYS).map(|n| (format!("{n:032}"), key.clone())).collect();
+        let bytes = serde_json::to_vec(&KeyRing { keys }).unwrap().len();
+        assert!(bytes <= MAX_RECORD, "{bytes}");
+    }
 }

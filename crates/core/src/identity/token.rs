@@ -9,8 +9,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::Tenant;
 use super::role::Role;
+use super::{Identity, Tenant};
 use crate::config::Auth;
 use crate::host::Time;
 
@@ -38,11 +38,14 @@ pub struct Claims {
     pub roles: Vec<Role>,
     /// The id of the key it was exchanged for: it ends with it.
     pub key: String,
+    /// The beginning of that key's hash: another key of the same id does not revive it.
+    pub key_hash: String,
 }
 
 impl Claims {
     /// For a key, from now on.
-    pub fn new(auth: &Auth, tenant: &Tenant, key: &str, role: Role, seconds: u64, now: Time) -> Self {
+    pub fn new(auth: &Auth, identity: &Identity, role: Role, seconds: u64, now: Time) -> Self {
+        let Identity { tenant, key, key_hash, .. } = identity;
         let iat = now.0.div_euclid(1_000);
         Self {
             iss: auth.issuer.clone(),
@@ -52,7 +55,8 @@ impl Claims {
             sub: format!("{tenant}/{key}"),
             tenant: tenant.clone(),
             roles: vec![role],
-            key: key.to_owned(),
+            key: key.clone(),
+            key_hash: key_hash.clone(),
         }
     }
 }
@@ -188,7 +192,9 @@ mod tests {
 
     fn claims() -> Claims {
         let tenant = Tenant::try_from("acme".to_owned()).unwrap();
-        Claims::new(&Auth::default(), &tenant, "k1", Role::User, 3_600, NOW)
+        let identity =
+            Identity { tenant, key: "k1".to_owned(), key_hash: "0123".to_owned(), role: Role::Admin };
+        Claims::new(&Auth::default(), &identity, Role::User, 3_600, NOW)
     }
 
     /// A token whose header and claims are these, signed with the deployment's own key.
@@ -231,6 +237,7 @@ mod tests {
             without("tenant"),
             without("roles"),
             without("key"),
+            without("key_hash"),
             message.to_owned(),
             format!("{message}."),
             format!("{message}.{}", signature.replace(|c: char| c.is_ascii_lowercase(), "A")),

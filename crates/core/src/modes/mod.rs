@@ -104,6 +104,17 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Gives its asks a bound on their output, where the caller named none: what a budget has reserved must not be
+    /// exceeded.
+    pub fn bound_output(&mut self, bound: u64) {
+        match self {
+            Self::Chat(chat) => chat.prompt.bound_output(bound),
+            Self::Thinking(thinking) => thinking.bound_output(bound),
+        }
+    }
+}
+
 /// One ask, answered as it comes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Chat {

@@ -113,6 +113,12 @@ impl Thinking {
         u64::try_from(self.stages().count().saturating_sub(self.written.len())).unwrap_or(0)
     }
 
+    pub(super) fn bound_output(&mut self, bound: u64) {
+        if self.max_output().is_none() {
+            self.params.set("max_tokens", &bound);
+        }
+    }
+
     pub(super) fn max_output(&self) -> Option<u64> {
         max_output(&self.params)
     }

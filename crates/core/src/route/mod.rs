@@ -94,7 +94,8 @@ pub fn plan(
 pub fn embedder(config: &Config, name: &str) -> Result<Target, Error> {
     let pinned = name.split_once('/').and_then(|(provider, model)| {
         let row = config.targets.iter().find(|row| row.name == provider)?;
-        row.embeddings.iter().any(|it| it == "*" || it == model).then_some((row, model))
+        let listed = row.embeddings.iter().any(|it| it == "*" || it == model);
+        (listed && !model.is_empty() && name.len() <= MAX_NAME).then_some((row, model))
     });
     let bare = || {
         let row = config.targets.iter().find(|row| row.embeddings.iter().any(|it| it == name));

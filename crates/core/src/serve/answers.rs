@@ -22,6 +22,7 @@ use crate::ledger::reserve;
 use crate::modes::Program;
 use crate::run::{self, Began, Final, Job, Said};
 use crate::snapshot::Snapshot;
+use crate::trace;
 
 /// `POST /v1/chat/completions`, `/v1/embeddings`, `/api/v1/chat` and `/api/v1/chat/stream`.
 pub async fn answer<H: Host>(
@@ -39,7 +40,8 @@ pub async fn answer<H: Host>(
     let trace = asking.trace.id();
     let asked = match handler {
         Handler::Completions => {
-            answer::completions(config, &options, &flags, &asking.body, trace, asking.now)?
+            let id = trace::id(asking.now, host.random());
+            answer::completions(config, &options, &flags, &asking.body, &id, asking.now)?
         }
         Handler::Embeddings => answer::embeddings(config, &asking.body)?,
         _ => {
@@ -48,13 +50,13 @@ pub async fn answer<H: Host>(
         }
     };
     let Asked { mut program, targets, stream, shape, voice } = asked;
-    if reserve::is_budgeted(config, &identity.tenant)
-        && let Program::Chat(chat) = &mut program
-    {
-        chat.prompt.bound_output(reserve::DEFAULT_OUTPUT);
+    if reserve::is_budgeted(config, &identity.tenant) {
+        program.bound_output(reserve::DEFAULT_OUTPUT);
     }
     let bound = flags.thinking.filter(|_| matches!(program, Program::Thinking(_)));
-    let (trace, cache) = (trace.to_owned(), options.cache.is_some());
+    // Embeddings are not kept.
+    let cache = options.cache.is_some() && handler != Handler::Embeddings;
+    let trace = trace.to_owned();
     let job = Job {
         identity,
         trace: asking.trace,
@@ -62,7 +64,7 @@ pub async fn answer<H: Host>(
         targets: targets.into(),
         shape,
         hedge: options.hedge,
-        cache: options.cache,
+        cache: cache.then_some(options.cache).flatten(),
         bound,
         started: asking.now,
     };
@@ -149,9 +151,7 @@ impl<S: Stream<Item = Said>> Answer<S> {
             (_, None) => return None,
         };
         let mut response = match (&last.ended, &self.voice) {
-            (Ended::Refused { status, body }, Voice::Pass { .. })
-                if serde_json::from_slice::<&serde_json::value::RawValue>(body).is_ok() =>
-            {
+            (Ended::Refused { status, body }, Voice::Pass { .. }) if is_envelope(body) => {
                 response::whole(*status, "application/json", body.clone())
             }
             _ => response::error(surface, &error, &self.trace),
@@ -159,6 +159,12 @@ impl<S: Stream<Item = Said>> Answer<S> {
         tried(response.headers_mut(), last);
         Some(response)
     }
+}
+
+/// Whether a provider's refusal has OpenAI's shape.
+fn is_envelope(body: &[u8]) -> bool {
+    let said: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    said.is_some_and(|said| said.pointer("/error/message").is_some_and(serde_json::Value::is_string))
 }
 
 /// An answer on its way out.

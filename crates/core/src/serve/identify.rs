@@ -10,7 +10,8 @@ use crate::host::{Host, Time};
 use crate::identity::key::ApiKey;
 use crate::identity::ring::{self, KeyRing};
 use crate::identity::role::Role;
-use crate::identity::{Identity, Tenant, token};
+use crate::identity::token::{self, Claims};
+use crate::identity::{Identity, Tenant};
 use crate::snapshot::Snapshot;
 
 /// The caller that the `Authorization` header names.
@@ -63,7 +64,10 @@ pub async fn of_key<H: Host>(
     let live = live(host, snapshot, key.tenant, key.id, now).await?;
     let equal = key.is(live.as_ref().map(|live| live.hash.as_str()), snapshot.secret());
     match live {
-        Some(live) if equal => Ok(Identity { tenant: live.tenant, key: key.id.to_owned(), role: live.role }),
+        Some(live) if equal => {
+            let key_hash = live.short_hash();
+            Ok(Identity { tenant: live.tenant, key: key.id.to_owned(), key_hash, role: live.role })
+        }
         _ => Err(unknown("this API key is not known here")),
     }
 }
@@ -72,9 +76,11 @@ pub async fn of_key<H: Host>(
 async fn of_token<H: Host>(host: &H, snapshot: &Snapshot, text: &str, now: Time) -> Result<Identity, Error> {
     let claims = token::verify(snapshot.secret(), &snapshot.config().auth, text, now).map_err(unknown)?;
     let live = live(host, snapshot, claims.tenant.as_str(), &claims.key, now).await?;
+    let live = live.filter(|live| live.short_hash() == claims.key_hash);
     let Some(live) = live else { return Err(unknown("the API key of this token is not good any more")) };
     let claimed = claims.roles.iter().max().copied().unwrap_or(Role::Readonly);
-    Ok(Identity { tenant: live.tenant, key: claims.key, role: claimed.min(live.role) })
+    let Claims { key, key_hash, .. } = claims;
+    Ok(Identity { tenant: live.tenant, key, key_hash, role: claimed.min(live.role) })
 }
 
 /// A key that opens something now.
@@ -82,6 +88,12 @@ struct Live {
     tenant: Tenant,
     hash: String,
     role: Role,
+}
+
+impl Live {
+    fn short_hash(&self) -> String {
+        self.hash.chars().take(16).collect()
+    }
 }
 
 /// Configured keys are at hand; made ones are read, and believed for a while. A tenant without a row is not looked
@@ -98,7 +110,7 @@ async fn live<H: Host>(
         return Ok(Some(Live { tenant: row.tenant.clone(), hash: row.hash.clone(), role: row.role }));
     }
     let Some(row) = config.tenants.iter().find(|row| row.name.as_str() == tenant) else { return Ok(None) };
-    let ring = ring(host, snapshot, &row.name, now).await?;
+    let ring = ring(host, snapshot, &row.name, id, now).await?;
     let stored = ring.keys.get(id).filter(|key| key.is_live(now));
     Ok(stored.map(|key| Live { tenant: row.name.clone(), hash: key.hash.clone(), role: key.role }))
 }
@@ -107,9 +119,10 @@ async fn ring<H: Host>(
     host: &H,
     snapshot: &Snapshot,
     tenant: &Tenant,
+    id: &str,
     now: Time,
 ) -> Result<Arc<KeyRing>, Error> {
-    if let Some(ring) = snapshot.ring(tenant, now) {
+    if let Some(ring) = snapshot.ring(tenant, id, now) {
         return Ok(ring);
     }
     let stored = host.read(&ring::record(tenant), now).await?;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Response;
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, Response};
 use serde_json::json;
 
 use super::{Asking, identify, nothing};
@@ -45,11 +46,11 @@ pub async fn token<H: Host>(
     let role = request.role.unwrap_or(identity.role);
     identify::require(&identity, role)?;
     let seconds = request.expires_in.unwrap_or(auth.token_seconds);
-    let claims = Claims::new(auth, &identity.tenant, &identity.key, role, seconds, asking.now);
+    let claims = Claims::new(auth, &identity, role, seconds, asking.now);
     let token = sign(snapshot.secret(), &claims)
         .ok_or_else(|| Error::new(Kind::Internal, "the token could not be signed"))?;
     let expires = asking.now.plus(Duration::from_secs(seconds));
-    Ok(json_of(200, &api::granted(&token, seconds, role, expires)))
+    Ok(private(json_of(200, &api::granted(&token, seconds, role, expires))))
 }
 
 /// `GET /api/v1/keys`: those that were made; configured ones are in the configuration.
@@ -111,7 +112,13 @@ pub async fn create<H: Host>(
     if let Some(shown) = shown.as_object_mut() {
         shown.insert("key".to_owned(), json!(text));
     }
-    Ok(json_of(201, &shown))
+    Ok(private(json_of(201, &shown)))
+}
+
+/// What holds a credential is kept by no cache (RFC 6749, section 5.1).
+fn private(mut response: Response<Bytes>) -> Response<Bytes> {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// `DELETE /api/v1/keys/{key_id}`: it opens nothing any more, here at once and elsewhere within 30 s.

@@ -1,8 +1,8 @@
 //! Every store in one SQLite file.
 //!
 //! No thread of its own: whoever finds the connection free commits what waits, its own job and the others', so that
-//! a lone caller wakes nobody and many callers share one commit. Each job that writes more than one row has its
-//! savepoint, so that one that fails does not take the others with it. Nothing is answered before its commit.
+//! a lone caller wakes nobody and many callers share one commit. Each job of more than one statement has its savepoint,
+//! so that one that fails does not take the others with it. Nothing is answered before its commit.
 
 mod accounts;
 mod logs;
@@ -15,10 +15,11 @@ mod values;
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use opencode_core::host::StoreError;
-use rusqlite::{Connection, Savepoint, Transaction, TransactionBehavior};
+use rusqlite::Connection;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Semaphore, oneshot};
 
 /// How many jobs share one commit.
@@ -36,13 +37,15 @@ struct Inner {
     room: Semaphore,
 }
 
-/// Runs and returns what is to be said once its fate is known.
-enum Job {
-    /// Several statements: in the batch's transaction.
-    Several(Box<dyn FnOnce(&mut Transaction<'_>) -> Tell + Send>),
-    /// One statement, which is a transaction of its own where it is the whole batch.
-    Single(Box<dyn FnOnce(&Connection) -> Tell + Send>),
+/// Work of one caller.
+struct Job {
+    /// Whether it has more than one statement: those need a transaction, and one statement is one.
+    several: bool,
+    /// Runs, and returns whether to keep what it did, and what is to be said once its fate is known.
+    run: Run,
 }
+
+type Run = Box<dyn FnOnce(&Connection) -> (bool, Tell) + Send>;
 
 type Tell = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
@@ -61,11 +64,9 @@ impl Store {
     async fn call<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Savepoint<'_>) -> Result<T, Failure> + Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     {
-        let (tell, told) = tells();
-        let work = move |transaction: &mut Transaction<'_>| tell(apart(transaction, work));
-        self.submit(Job::Several(Box::new(work)), told).await
+        self.submit(true, work).await
     }
 
     /// The same for work of a single statement, which needs no savepoint: SQLite undoes it whole.
@@ -74,38 +75,36 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     {
-        let (tell, told) = tells();
-        let work = move |connection: &Connection| tell(work(connection));
-        self.submit(Job::Single(Box::new(work)), told).await
+        self.submit(false, work).await
     }
 
-    async fn submit<T>(&self, job: Job, mut told: Told<T>) -> Result<T, StoreError> {
+    async fn submit<T, F>(&self, several: bool, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    {
         let lost = || StoreError("the database is locked or out of reach".to_owned());
         let _room = self.0.room.acquire().await.map_err(|_| lost())?;
-        self.0.waiting().push_back(job);
+        let (tell, mut told) = oneshot::channel();
+        let run = Box::new(move |connection: &Connection| -> (bool, Tell) {
+            let done = work(connection).map_err(|Failure(why)| StoreError(why));
+            let keep = done.is_ok();
+            let tell = move |committed: Result<(), StoreError>| {
+                let _ = tell.send(committed.and(done));
+            };
+            (keep, Box::new(tell))
+        });
+        self.0.waiting().push_back(Job { several, run });
         let commits = Commits(&self.0);
         // What else is ready on this thread comes along.
         tokio::task::yield_now().await;
         drop(commits);
         match told.try_recv() {
             Ok(told) => told,
-            Err(_) => told.await.map_err(|_| lost())?,
+            Err(TryRecvError::Empty) => told.await.map_err(|_| lost())?,
+            Err(TryRecvError::Closed) => Err(lost()),
         }
     }
-}
-
-type Told<T> = oneshot::Receiver<Result<T, StoreError>>;
-
-/// Where a job's outcome goes, and where it is waited for.
-fn tells<T: Send + 'static>() -> (impl FnOnce(Result<T, Failure>) -> Tell + Send, Told<T>) {
-    let (tell, told) = oneshot::channel();
-    let outcome = move |done: Result<T, Failure>| -> Tell {
-        let done = done.map_err(|Failure(why)| StoreError(why));
-        Box::new(move |committed: Result<(), StoreError>| {
-            let _ = tell.send(committed.and(done));
-        })
-    };
-    (outcome, told)
 }
 
 /// Commits what waits when it is dropped: also when its caller stops waiting.
@@ -126,7 +125,18 @@ impl Inner {
     fn commit_all(&self) {
         // Whoever adds a job while another lets go of the connection meets an empty hand at one of these two looks.
         while !self.waiting().is_empty() {
-            let Ok(mut connection) = self.connection.try_lock() else { return };
+            let connection = match self.connection.try_lock() {
+                Ok(connection) => connection,
+                Err(TryLockError::WouldBlock) => return,
+                // A job panicked: what it left open is undone below, and the others go on.
+                Err(TryLockError::Poisoned(poisoned)) => {
+                    self.connection.clear_poison();
+                    poisoned.into_inner()
+                }
+            };
+            if !connection.is_autocommit() {
+                let _ = run(&connection, "ROLLBACK");
+            }
             loop {
                 let batch: Vec<Job> = {
                     let mut waiting = self.waiting();
@@ -136,7 +146,7 @@ impl Inner {
                 if batch.is_empty() {
                     break;
                 }
-                commit(&mut connection, batch);
+                commit(&connection, batch);
             }
         }
     }
@@ -157,23 +167,41 @@ impl From<serde_json::Error> for Failure {
     }
 }
 
-fn commit(connection: &mut Connection, mut batch: Vec<Job>) {
-    match (batch.pop(), batch.is_empty()) {
-        (Some(Job::Single(job)), true) => return job(connection)(Ok(())),
-        (last, _) => batch.extend(last),
+/// Runs a batch as one transaction, unless it is a single statement.
+fn commit(connection: &Connection, mut batch: Vec<Job>) {
+    let alone = batch.len() == 1;
+    if alone && let Some(job) = batch.pop_if(|job| !job.several) {
+        let (_, tell) = (job.run)(connection);
+        return tell(Ok(()));
     }
     let mut tells = Vec::with_capacity(batch.len());
     // Where no transaction could be begun, the jobs are dropped unrun and their callers see that.
     let committed: rusqlite::Result<()> = (|| {
-        let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        tells.extend(batch.into_iter().map(|job| match job {
-            Job::Several(job) => job(&mut transaction),
-            Job::Single(job) => job(&transaction),
-        }));
-        transaction.commit()
+        run(connection, "BEGIN IMMEDIATE")?;
+        let mut keep = true;
+        for job in batch {
+            // SQLite undoes a single statement whole, and a lone job with its transaction.
+            let apart = job.several && !alone;
+            if apart {
+                run(connection, "SAVEPOINT job")?;
+            }
+            let (done, tell) = (job.run)(connection);
+            tells.push(tell);
+            keep &= done || !alone;
+            if apart {
+                if !done {
+                    run(connection, "ROLLBACK TO job")?;
+                }
+                run(connection, "RELEASE job")?;
+            }
+        }
+        run(connection, if keep { "COMMIT" } else { "ROLLBACK" })
     })();
     let committed = committed.map_err(|error| {
         tracing::error!(%error, "the store cannot commit");
+        if !connection.is_autocommit() {
+            let _ = run(connection, "ROLLBACK");
+        }
         StoreError(error.to_string())
     });
     for tell in tells {
@@ -181,15 +209,9 @@ fn commit(connection: &mut Connection, mut batch: Vec<Job>) {
     }
 }
 
-/// Runs one job in a savepoint of its own.
-fn apart<T>(
-    transaction: &mut Transaction<'_>,
-    work: impl FnOnce(&Savepoint<'_>) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    let savepoint = transaction.savepoint()?;
-    let value = work(&savepoint)?;
-    savepoint.commit()?;
-    Ok(value)
+/// A statement without parameters and rows, parsed once.
+fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(|_| ())
 }
 
 /// Times, versions and counts as SQLite's signed integers; what is too large means "never".

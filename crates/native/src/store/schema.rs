@@ -5,13 +5,13 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::Failure;
 
 /// Grows with every change of the tables.
 const VERSION: i64 = 2;
-/// How long a write waits for another process's.
+/// How long a start waits for the process before it to end.
 const BUSY: Duration = Duration::from_secs(5);
 /// How many pages the write-ahead log grows to before it is written back, with a wait for the disk: 16 MB.
 const CHECKPOINT: i64 = 4_000;
@@ -59,7 +59,16 @@ pub(super) fn open(path: &Path) -> Result<Connection, Failure> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    // One process has the file to itself, which saves half of the system calls of a commit.
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    let mode: rusqlite::Result<String> =
+        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
+    let mode = mode.map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            Failure("another process uses it: give each a data folder of its own".to_owned())
+        }
+        _ => error.into(),
+    })?;
     if mode != "wal" {
         return Err(Failure(format!("the file system allows no write-ahead log (journal mode {mode})")));
     }

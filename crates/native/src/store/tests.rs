@@ -76,30 +76,53 @@ async fn a_newer_schema_and_a_file_of_another_kind_are_refused() {
     assert!(why.contains("not a database"), "{why}");
 }
 
-#[tokio::test]
-async fn two_processes_share_a_file() {
+#[test]
+fn a_file_has_one_process() {
     let (_folder, path) = file();
-    let (one, two) = (Store::open(&path).unwrap(), Store::open(&path).unwrap());
-    let hold_from = |store: Store, name: &'static str| async move {
-        let mut held = 0;
-        for n in 0..60 {
-            held += u32::from(store.hold(&hold(&format!("{name}{n}"), 1)).await.unwrap() == Held::Held);
-        }
-        held
-    };
-    let (a, b) = tokio::join!(hold_from(one.clone(), "a"), hold_from(two.clone(), "b"));
-    assert_eq!(a + b, 100, "the limit holds across connections");
+    let first = Store::open(&path).unwrap();
+    let why = Store::open(&path).err().unwrap();
+    assert!(why.0.contains("another process"), "{why}");
+    drop(first);
+    assert!(Store::open(&path).is_ok());
+}
 
-    for n in 0..20 {
-        one.enqueue(&message(&n.to_string()), Duration::ZERO, NOW).await.unwrap();
+#[tokio::test]
+async fn many_callers_take_no_more_than_there_is() {
+    let (_folder, path) = file();
+    let store = Store::open(&path).unwrap();
+    let holds = (0..300).map(|n| {
+        let (store, hold) = (store.clone(), hold(&n.to_string(), 1));
+        tokio::spawn(async move { store.hold(&hold).await.unwrap() == Held::Held })
+    });
+    let mut held = 0;
+    for hold in holds.collect::<Vec<_>>() {
+        held += u32::from(hold.await.unwrap());
     }
-    let lease = NOW.plus(Duration::from_secs(1));
-    let (a, b) = tokio::join!(one.claim(10, NOW, lease), two.claim(10, NOW, lease));
-    let mut bodies: Vec<_> =
-        a.unwrap().into_iter().chain(b.unwrap()).map(|claimed| claimed.message.body).collect();
-    bodies.sort();
-    bodies.dedup();
-    assert_eq!(bodies.len(), 20, "no message goes to both");
+    assert_eq!(held, 100);
+}
+
+#[tokio::test]
+async fn a_job_that_panics_and_a_caller_that_leaves_harm_nobody() {
+    let (_folder, path) = file();
+    let store = Store::open(&path).unwrap();
+    let panics = {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let job = store.call(|db| -> Result<(), super::Failure> {
+                db.execute("INSERT INTO log (log, id, value) VALUES ('l', 'half', '')", [])?;
+                panic!("on purpose")
+            });
+            job.await
+        })
+    };
+    assert!(panics.await.is_err());
+    let log = key("l");
+    let mut hasty = Box::pin(store.append(&log, "left", Bytes::new()));
+    assert!(futures::poll!(&mut hasty).is_pending());
+    drop(hasty);
+    assert_eq!(store.append(&key("l"), "stayed", Bytes::new()).await, Ok(Appended::New));
+    let ids: Vec<_> = store.scan(&key("l"), "", 9).await.unwrap().into_iter().map(|entry| entry.id).collect();
+    assert_eq!(ids, ["left", "stayed"]);
 }
 
 #[tokio::test]

@@ -39,7 +39,8 @@ impl Bound {
         Self { what: what.into(), limit, measured, met: |measured, limit| measured <= limit, value }
     }
 
-    fn at_least(what: String, value: f64, unit: &str, measured: Option<f64>) -> Self {
+    /// See [`Bound::at_most`].
+    pub fn at_least(what: String, value: f64, unit: &str, measured: Option<f64>) -> Self {
         Self {
             what,
             limit: format!("≥ {value} {unit}"),

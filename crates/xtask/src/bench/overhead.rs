@@ -22,7 +22,7 @@ const QUICK: Pace = Pace { rounds: 1, time: Duration::from_secs(1), streams: 20 
 
 /// Measures, prints tables and writes the report. A bound that is missed is marked and is no failure of the run.
 pub fn run(options: &Options) -> Result<()> {
-    check(options)?;
+    check()?;
     let pace = if options.quick { QUICK } else { FULL };
     let mut report = json!({
         "machine": machine::describe(),
@@ -52,7 +52,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     report["bounds"] = bounds.iter().map(Bound::json).collect();
     tables::bounds(&bounds);
-    write(&report)
+    write(&report, "overhead.json")
 }
 
 /// The folder for all that is written on the way.
@@ -68,12 +68,12 @@ pub fn artefact(variable: &str, build: impl FnOnce() -> Result<PathBuf>) -> Resu
     }
 }
 
-fn check(options: &Options) -> Result<()> {
-    let known: Vec<&str> = contestant::keys().into_iter().chain(PARTS).collect();
-    if let Some(unknown) = options.only.iter().find(|name| !known.contains(&name.as_str())) {
-        let all = known.join(",");
-        return Err(Failure::Missing(format!("--only cannot name {unknown:?}: it takes any of {all}")));
-    }
+/// What `--only` can name.
+pub fn keys() -> Vec<&'static str> {
+    contestant::keys().into_iter().chain(PARTS).collect()
+}
+
+fn check() -> Result<()> {
     let missing: Vec<String> = [nginx::version().map(drop), wrk::check()]
         .into_iter()
         .filter_map(|there| Some(there.err()?.why().to_owned()))
@@ -94,8 +94,9 @@ fn gateways(entries: &[Entry], pace: Pace) -> Result<Vec<Row>> {
     Ok(gateways::measure(entries, &stage, pace))
 }
 
-fn write(report: &Value) -> Result<()> {
-    let file = folder().join("overhead.json");
+/// Writes a report into [`folder`] and says where it is.
+pub fn write(report: &Value, name: &str) -> Result<()> {
+    let file = folder().join(name);
     fs::create_dir_all(folder()).doing("make the folder of benchmarks")?;
     let text = serde_json::to_string_pretty(report).doing("write the report")?;
     fs::write(&file, text + "\n").doing("write the report")?;

@@ -19,6 +19,7 @@ pub struct Stage {
     worker: Result<PathBuf>,
     probe: Result<PathBuf>,
     lambda: Result<PathBuf>,
+    native: Result<PathBuf>,
 }
 
 impl Stage {
@@ -27,7 +28,7 @@ impl Stage {
         let needs = |some: &[Suite]| suites.iter().any(|suite| some.contains(suite));
         let runs_binary = suites.iter().any(|suite| *suite != Suite::DeployCheck);
         let release = needs(&[Suite::Hosts, Suite::Config, Suite::Clients, Suite::DeployCheck]);
-        let clients = needs(&[Suite::Clients, Suite::Contract]);
+        let clients = needs(&[Suite::Model, Suite::Clients, Suite::Contract]);
         let probe = needs(&[Suite::Ports]);
         let tools =
             times.lap("tools", || set_up(&tools_for(release, probe, needs(&[Suite::Unit]), clients)))?;
@@ -45,7 +46,9 @@ impl Stage {
         let worker = build(release, "build: Worker", &|| artefacts::worker(&tools));
         let probe = build(probe, "build: Worker with probe", &|| artefacts::probe(&tools));
         let lambda = build(release, "build: Lambda", &|| artefacts::lambda(&tools));
-        Ok(Self { tools, binaries, worker, probe, lambda })
+        let native = needs(&[Suite::Model]);
+        let native = build(native, "build: native", &artefacts::native_release);
+        Ok(Self { tools, binaries, worker, probe, lambda, native })
     }
 
     /// A debug binary of the workspace.
@@ -78,6 +81,7 @@ impl Stage {
             ("OPENCODE_CLIENTS_NODE", Some(self.tools.clients_folder())),
             ("OPENCODE_CLIENTS_PYTHON", Some(self.tools.clients_python())),
             ("OPENCODE_NATIVE_BIN", self.binary("opencode").ok()),
+            ("OPENCODE_RELEASE_BIN", self.native.as_ref().ok().cloned()),
             ("OPENCODE_LAMBDA_BIN", self.lambda.as_ref().ok().cloned()),
             ("OPENCODE_WORKER_DIR", self.worker.as_ref().ok().cloned()),
             ("OPENCODE_WORKER_PROBE_DIR", self.probe.as_ref().ok().cloned()),

@@ -56,6 +56,10 @@ async fn bytes_that_are_no_json(ctx: &Ctx) -> Result<(), String> {
     ];
     for path in PATHS {
         for (what, body) in bodies {
+            // The emulator itself answers 500: it makes a text of the body, where AWS makes base64.
+            if ctx.kind() == Kind::LambdaEmulator && std::str::from_utf8(body).is_err() {
+                continue;
+            }
             let status = refused(path, &mut raw(ctx, path, body).send().await?, what).await?;
             check(status == 400, || format!("{what} at {path}: {status}"))?;
         }
