@@ -10,7 +10,7 @@ use crate::identity::key::{MIN_SECRET, SECRET_NAME};
 use crate::snapshot::{Shared, Snapshot};
 
 /// How long a configuration is believed without looking for a newer one.
-const REFRESH: Duration = Duration::from_secs(10);
+const REFRESH: Duration = Duration::from_secs(5);
 
 /// What the host knows when it starts. It goes into every configuration that is read later.
 #[derive(Clone, Default)]
@@ -202,7 +202,7 @@ mod tests {
         let isolate = isolate();
         assert!(isolate.is_due(Time(1)) && isolate.is_due(Time(1)));
         isolate.learn(Ok(None), Time(1));
-        assert!(!isolate.is_due(Time(10_000)));
-        assert!(isolate.is_due(Time(10_001)) && !isolate.is_due(Time(10_001)));
+        assert!(!isolate.is_due(Time(5_000)));
+        assert!(isolate.is_due(Time(5_001)) && !isolate.is_due(Time(5_001)));
     }
 }

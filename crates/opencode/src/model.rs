@@ -32,7 +32,7 @@ pub fn run(options: Model) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|error| format!("no threads to run on: {error}"))?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let end = end(options.child)?;
         tokio::select! {
             served = opencode_model::serve(served, |address| say(&address.to_string())) => {
@@ -40,7 +40,15 @@ pub fn run(options: Model) -> Result<(), String> {
             }
             () = end => Ok(()),
         }
-    })
+    });
+    match served {
+        // Its parent says it, with what it was started for.
+        Err(why) if options.child => {
+            say(&why);
+            Ok(())
+        }
+        served => served,
+    }
 }
 
 /// A child ends when its parent does, and closes its stdin by that; Ctrl-C at the terminal reaches it too, but its parent

@@ -275,7 +275,7 @@ async fn spawn(model: &Model, address: Option<SocketAddr>) -> Result<(Running, S
     let line = tokio::time::timeout(LOAD, lines.next_line()).await;
     let line = line.map_err(|_| failed(&format!("it took more than {} s to load", LOAD.as_secs())))?;
     let line = line.ok().flatten().ok_or_else(|| failed("it ended while it was loading"))?;
-    let address = line.trim().parse().map_err(|_| failed("it did not say where it listens"))?;
+    let address = line.trim().parse().map_err(|_| failed(line.trim()))?;
     Ok((Running { child, life }, address))
 }
 

@@ -12,7 +12,7 @@ pub fn record() -> Key {
     Key::new(&Tenant::system(), "config")
 }
 
-/// What a request, a message or a tick runs with. Looks for a newer configuration every ten seconds, and waits for it,
+/// What a request, a message or a tick runs with. Looks for a newer configuration every five seconds, and waits for it,
 /// since a host may not do anything between requests.
 pub async fn snapshot<H: Host>(host: &H, isolate: &Isolate) -> Arc<Snapshot> {
     let now = host.now();

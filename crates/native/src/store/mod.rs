@@ -15,6 +15,7 @@ mod values;
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use opencode_core::host::StoreError;
@@ -35,6 +36,8 @@ struct Inner {
     connection: Mutex<Connection>,
     waiting: Mutex<VecDeque<Job>>,
     room: Semaphore,
+    /// Whether the last commit was shared, or had to wait for another.
+    crowded: AtomicBool,
 }
 
 /// Work of one caller.
@@ -56,7 +59,7 @@ impl Store {
         let connection = schema::open(path).map_err(|Failure(why)| StoreError(why))?;
         let waiting = Mutex::new(VecDeque::with_capacity(BATCH));
         let (connection, room) = (Mutex::new(connection), Semaphore::new(WAITING));
-        Ok(Self(Arc::new(Inner { connection, waiting, room })))
+        Ok(Self(Arc::new(Inner { connection, waiting, room, crowded: AtomicBool::new(false) })))
     }
 
     /// Runs `work`, with others, in one transaction, and answers when it is committed. A caller that stops waiting
@@ -96,8 +99,10 @@ impl Store {
         });
         self.0.waiting().push_back(Job { several, run });
         let commits = Commits(&self.0);
-        // What else is ready on this thread comes along.
-        tokio::task::yield_now().await;
+        // In a crowd, what else is ready on this thread comes along.
+        if self.0.crowded.load(Ordering::Relaxed) {
+            tokio::task::yield_now().await;
+        }
         drop(commits);
         match told.try_recv() {
             Ok(told) => told,
@@ -127,7 +132,7 @@ impl Inner {
         while !self.waiting().is_empty() {
             let connection = match self.connection.try_lock() {
                 Ok(connection) => connection,
-                Err(TryLockError::WouldBlock) => return,
+                Err(TryLockError::WouldBlock) => return self.crowded.store(true, Ordering::Relaxed),
                 // A job panicked: what it left open is undone below, and the others go on.
                 Err(TryLockError::Poisoned(poisoned)) => {
                     self.connection.clear_poison();
@@ -146,6 +151,7 @@ impl Inner {
                 if batch.is_empty() {
                     break;
                 }
+                self.crowded.store(batch.len() > 1, Ordering::Relaxed);
                 commit(&connection, batch);
             }
         }

@@ -117,6 +117,7 @@ async fn a_job_that_panics_and_a_caller_that_leaves_harm_nobody() {
     };
     assert!(panics.await.is_err());
     let log = key("l");
+    store.0.crowded.store(true, std::sync::atomic::Ordering::Relaxed);
     let mut hasty = Box::pin(store.append(&log, "left", Bytes::new()));
     assert!(futures::poll!(&mut hasty).is_pending());
     drop(hasty);

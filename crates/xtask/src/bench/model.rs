@@ -1,22 +1,21 @@
 //! `cargo xtask bench model`: what the models that the platform serves itself cost on this machine, without the
 //! platform in between.
 
+mod served;
+
 use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::bounds::Bound;
-use super::contestant::Ask;
-use super::http::{Answer, Connection};
 use super::overhead::{self, artefact, folder};
 use super::running::Running;
 use super::sample::{Sample, median, ms};
 use super::{Options, contestant, machine, tables};
 use crate::failure::{Failure, Result, failed};
 use crate::{artefacts, process, workspace};
+use served::Served;
 
 /// A tier's name, and its file in the cache of models.
 struct Tier {
@@ -100,7 +99,7 @@ fn fetch(binary: &Path, tier: &Tier, folder: &Path) -> Result<()> {
 }
 
 fn measure(binary: &Path, tier: &Tier, file: &Path, folder: &Path, pace: &Pace) -> Result<Value> {
-    let start = || Served::start(binary, tier, file, folder);
+    let start = || Served::start(binary, tier.name, file, folder);
     let load = Sample::take(pace.loads, || start().map(|served| served.loaded))?;
     let served = start()?;
     let after_load = served.running.peak_memory();
@@ -169,16 +168,6 @@ fn first_tokens(served: &Served, pace: &Pace) -> Result<(u64, Sample)> {
     Ok((prompt, sample))
 }
 
-/// Whether a stream so far has any of the answer's text: the chunk before it names a role and holds none.
-fn has_content(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body);
-    let mut data = text.split_inclusive("\n\n").filter(|frame| frame.ends_with("\n\n"));
-    data.any(|frame| {
-        let chunk: Value = serde_json::from_str(frame.trim().trim_start_matches("data:")).unwrap_or_default();
-        chunk["choices"][0]["delta"]["content"].as_str().is_some_and(|text| !text.is_empty())
-    })
-}
-
 /// Words that are a token each, in an order that the seed decides from the first one on.
 fn words(seed: usize, count: usize) -> String {
     const WORDS: [&str; 16] = [
@@ -192,45 +181,6 @@ fn words(seed: usize, count: usize) -> String {
 
 fn json_of(body: &str) -> Result<Value> {
     serde_json::from_str(body).map_err(|error| Failure::Failed(format!("not JSON ({error}): {body}")))
-}
-
-/// A model that is served.
-struct Served {
-    running: Running,
-    name: &'static str,
-    address: String,
-    loaded: Duration,
-}
-
-impl Served {
-    fn start(binary: &Path, tier: &Tier, file: &Path, folder: &Path) -> Result<Self> {
-        let log = folder.join(format!("{}.log", tier.name));
-        let mut command = process::program(binary);
-        command.args(["model", "--name", tier.name, "--gguf"]).arg(file);
-        let mut running = Running::start(&mut command, &log)?;
-        let address = |line: &str| line.parse::<SocketAddr>().ok();
-        let address = running.prints(|text| Some(text.lines().find_map(address)?.to_string()))?;
-        let loaded = running.answers(&address, "/health")?;
-        Ok(Self { running, name: tier.name, address, loaded })
-    }
-
-    /// Asks over a connection of its own; the time is that from the request to the answer's end.
-    fn ask(&self, question: &str, most: u64, seed: usize, stream: bool) -> Result<(Answer, Duration)> {
-        let body = json!({
-            "model": self.name, "messages": [{"role": "user", "content": question}],
-            "max_tokens": most, "seed": seed, "temperature": 0.8, "stream": stream,
-        });
-        let ask = Ask {
-            address: self.address.clone(),
-            path: "/v1/chat/completions".to_owned(),
-            headers: Vec::new(),
-            body: body.to_string(),
-        };
-        let mut connection = Connection::to(&self.address)?;
-        let start = Instant::now();
-        let answer = connection.ask(&ask, has_content)?;
-        Ok((answer, start.elapsed()))
-    }
 }
 
 fn bounds(small: &Value) -> Vec<Bound> {
@@ -275,15 +225,6 @@ fn table(models: &[Value]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn text_is_told_from_a_role() {
-        let role = "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
-        let text = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
-        assert!(!has_content(role.as_bytes()));
-        assert!(has_content([role, text].concat().as_bytes()));
-        assert!(!has_content([role, text.trim_end()].concat().as_bytes()), "a frame that is not whole");
-    }
 
     #[test]
     fn prompts_begin_differently() {

@@ -41,7 +41,7 @@ const PATHS: [&str; 6] = [
 ];
 
 async fn bytes_that_are_no_json(ctx: &Ctx) -> Result<(), String> {
-    let deep = "[".repeat(100_000);
+    let deep = "[".repeat(10_000);
     let whole = ctx.body("ok", true).to_string();
     let bodies: [(&str, &[u8]); 6] = [
         ("a truncated body", &whole.as_bytes()[..whole.len() - 5]),
