@@ -1,5 +1,5 @@
-//! `opencode-tests golden | ports | hosts | clients | contract | tidy [filter]`: one suite, one process, one line of
-//! result per host.
+//! `opencode-tests golden | ports | hosts | config | model | clients | contract | tidy [filter]`: one suite, one process,
+//! one line of result per host.
 //! `opencode-tests stores` lends DynamoDB Local and ElasticMQ to another program's tests.
 
 use std::process::ExitCode;

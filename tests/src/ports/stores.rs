@@ -9,6 +9,7 @@ use opencode_lambda::handle::Handle;
 use opencode_net::answer::Gone;
 
 use super::player::{Local, Player, Remote};
+use crate::hosts::setup::SECRET;
 use crate::hosts::wrangler::Wrangler;
 use crate::tools;
 
@@ -31,7 +32,8 @@ impl Probe {
     /// Starts the probe's bundle.
     pub async fn start(folder: &Path) -> Result<Self, String> {
         let bundle = tools::path(tools::WORKER_PROBE_DIR)?;
-        let wrangler = Wrangler::start(&bundle, &folder.join("probe"), &[]).await?;
+        let vars = [("OPENCODE_SECRET", SECRET.to_owned())];
+        let wrangler = Wrangler::start(&bundle, &folder.join("probe"), &vars).await?;
         Ok(Self { remote: Remote { url: wrangler.url.clone() }, _wrangler: wrangler })
     }
 }

@@ -23,6 +23,7 @@ use crate::modes::Program;
 use crate::run::{self, Began, Final, Job, Said};
 use crate::snapshot::Snapshot;
 use crate::trace;
+use crate::wire::openai;
 
 /// `POST /v1/chat/completions`, `/v1/embeddings`, `/api/v1/chat` and `/api/v1/chat/stream`.
 pub async fn answer<H: Host>(
@@ -150,21 +151,15 @@ impl<S: Stream<Item = Said>> Answer<S> {
             (_, Some(error)) => error,
             (_, None) => return None,
         };
-        let mut response = match (&last.ended, &self.voice) {
-            (Ended::Refused { status, body }, Voice::Pass { .. }) if is_envelope(body) => {
-                response::whole(*status, "application/json", body.clone())
-            }
-            _ => response::error(surface, &error, &self.trace),
+        let refusal = match (&last.ended, &self.voice) {
+            (Ended::Refused { status, body }, Voice::Pass { .. }) => openai::traced(body, &self.trace)
+                .map(|body| response::whole(*status, "application/json", body)),
+            _ => None,
         };
+        let mut response = refusal.unwrap_or_else(|| response::error(surface, &error, &self.trace));
         tried(response.headers_mut(), last);
         Some(response)
     }
-}
-
-/// Whether a provider's refusal has OpenAI's shape.
-fn is_envelope(body: &[u8]) -> bool {
-    let said: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-    said.is_some_and(|said| said.pointer("/error/message").is_some_and(serde_json::Value::is_string))
 }
 
 /// An answer on its way out.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, Fault, Kind};
 use crate::host::Time;
 use crate::wire::event::{Event, Finish, ToolDelta, Usage};
+use crate::wire::json::Members;
 use crate::wire::sse;
 
 /// Writes one answer. Every chunk has the same id and time, as OpenAI's do.
@@ -118,6 +119,16 @@ pub fn error_body(error: &Error, trace: &str) -> Value {
     }})
 }
 
+/// A provider's error in OpenAI's envelope, with our trace among its members; `None` where it has another shape.
+pub fn traced(body: &[u8], trace: &str) -> Option<Bytes> {
+    let mut envelope = Members::parse(body).ok()?;
+    let mut error = envelope.read::<Members>("error").ok()??;
+    error.read::<String>("message").ok()??;
+    error.set("trace_id", &trace);
+    envelope.set("error", &error);
+    Some(Bytes::from(envelope.text()))
+}
+
 fn tool_delta(tool: &ToolDelta) -> Value {
     let mut delta = json!({"index": tool.index, "function": {"arguments": tool.arguments}});
     if let (Some(id), Some(delta)) = (&tool.id, delta.as_object_mut()) {
@@ -157,4 +168,22 @@ fn counts(usage: Usage) -> Value {
         "prompt_tokens_details": {"cached_tokens": usage.cached},
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_keeps_what_it_says_and_gets_the_trace() {
+        let said =
+            |body: &str| traced(body.as_bytes(), "t").map(|body| String::from_utf8_lossy(&body).into_owned());
+        assert_eq!(
+            said(r#"{"x":1.50,"error":{"message":"no","code":7}}"#).as_deref(),
+            Some(r#"{"x":1.50,"error":{"message":"no","code":7,"trace_id":"t"}}"#)
+        );
+        for other in ["", "[]", r#"{"error":"no"}"#, r#"{"detail":"no"}"#, r#"{"error":{"message":1}}"#] {
+            assert_eq!(said(other), None, "{other}");
+        }
+    }
 }
