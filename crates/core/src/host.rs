@@ -266,7 +266,8 @@ pub struct Take {
     pub window: u64,
     /// How much to take.
     pub amount: u64,
-    /// How much the window has in all. A change takes effect with the next window.
+    /// How much the window has in all. Where it differs from what the window had before, the window's rest changes
+    /// by the difference.
     pub limit: u64,
 }
 

@@ -84,6 +84,25 @@ pub async fn a_stored_change_is_seen(ctx: &Ctx) -> Result<(), String> {
     seen(ctx, DEFAULT).await
 }
 
+/// A cent a day cannot hold an answer that may cost more; two can, and the day that has begun has two from then on.
+pub async fn a_budget_counts_in_its_day(ctx: &Ctx) -> Result<(), String> {
+    let ask = |max_tokens: u64| {
+        let mut body = ctx.body("ok", false);
+        body["max_tokens"] = json!(max_tokens);
+        ctx.post("/v1/chat/completions", &body).key(&ctx.keys.poor).header("cache-control", "no-cache")
+    };
+    same("its day begins", ask(4_000).send().await?.status, 200)?;
+    same("over its budget", ask(6_000).send().await?.status, 429)?;
+    let raised = ctx.config.replace("usd_per_day = 0.01", "usd_per_day = 0.02");
+    store(ctx, &format!("{raised}\n[limits]\nbody_bytes = 3072\n")).await?;
+    seen(ctx, 3_072).await?;
+    same("under the raised one", ask(6_000).send().await?.status, 200)?;
+    let removed = ctx.delete("/api/v1/config").key(&ctx.keys.operator).send().await?;
+    same("removed", removed.status, 204)?;
+    seen(ctx, DEFAULT).await?;
+    same("over its budget again", ask(6_000).send().await?.status, 429)
+}
+
 /// A file beside the native host, a value of Workers KV, a record of the table that nobody checked: what is wrong with
 /// it is reported, and what was in force stays so.
 pub async fn own_text_is_read_again(ctx: &Ctx) -> Result<(), String> {

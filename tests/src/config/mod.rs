@@ -26,10 +26,13 @@ type Run = for<'a> fn(&'a Ctx) -> Pin<Box<dyn Future<Output = Result<(), String>
 type Row = (&'static str, Run);
 
 /// In this order.
-const CASES: [Row; 5] = [
+const CASES: [Row; 6] = [
     ("changes::a_bad_text_is_refused_with_its_line", |ctx| Box::pin(changes::a_bad_text_is_refused(ctx))),
     ("changes::nobody_locks_themselves_out", |ctx| Box::pin(changes::nobody_locks_themselves_out(ctx))),
     ("changes::a_stored_change_is_seen", |ctx| Box::pin(changes::a_stored_change_is_seen(ctx))),
+    ("changes::a_changed_budget_counts_in_the_day_that_runs", |ctx| {
+        Box::pin(changes::a_budget_counts_in_its_day(ctx))
+    }),
     ("changes::the_hosts_own_text_is_read_again", |ctx| Box::pin(changes::own_text_is_read_again(ctx))),
     ("flags::each_flag_changes_what_a_caller_sees", |ctx| Box::pin(flags::each_changes_what_is_seen(ctx))),
 ];

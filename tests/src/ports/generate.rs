@@ -92,12 +92,12 @@ impl Sequence {
         Hold { id: self.id(), lease, note: format!("note {step}"), accounts }
     }
 
-    /// A counter's limit never changes inside a window: an account at rest may be forgotten by a store.
     fn takes(&mut self) -> Vec<Take> {
         let minute = self.now / 4_000;
         let mut takes = Vec::new();
         for (counter, window, limit) in [("requests", minute, 3), ("open", 0, 4), ("money", 7, 10)] {
             if self.random.below(2) == 0 {
+                let limit = limit + self.pick(&[0, 0, 0, 2]);
                 takes.push(Take { counter: counter.to_owned(), window, amount: self.random.below(5), limit });
             }
         }

@@ -29,7 +29,7 @@ pub struct Counter {
     pub window: u64,
     /// May be negative after a close that spent more than was held.
     pub left: i64,
-    /// What the window began with.
+    /// What the window has in all.
     pub limit: u64,
 }
 
@@ -75,7 +75,8 @@ impl Account {
     /// Takes every amount or none.
     ///
     /// A take whose window is newer than the counter's starts the window at its limit. One whose window is older
-    /// (a slow clock) is charged to the counter's current window.
+    /// (a slow clock) is charged to the counter's current window. One whose limit is another changes the window that
+    /// stands by the difference.
     pub fn hold(&mut self, id: &str, lease: Time, note: &str, takes: &[Take]) -> Outcome {
         if self.holds.contains_key(id) {
             return Outcome::Already;
@@ -128,7 +129,12 @@ impl Account {
 
     fn current(&self, take: &Take) -> Counter {
         match self.counters.get(&take.counter) {
-            Some(counter) if counter.window >= take.window => counter.clone(),
+            Some(counter) if counter.window > take.window => counter.clone(),
+            Some(counter) if counter.window == take.window => {
+                let more = signed(take.limit).saturating_sub(signed(counter.limit));
+                let left = counter.left.saturating_add(more);
+                Counter { window: counter.window, left, limit: take.limit }
+            }
             _ => Counter { window: take.window, left: signed(take.limit), limit: take.limit },
         }
     }
@@ -201,6 +207,23 @@ mod tests {
         assert_eq!(left(&account, "a"), Some(15));
         assert_eq!(hold(&mut account, "slow clock", &[take("a", 1, 15, 10)]), Outcome::Taken);
         assert_eq!(left(&account, "a"), Some(0));
+    }
+
+    #[test]
+    fn a_changed_limit_changes_the_window_that_stands() {
+        let mut account = Account::default();
+        hold(&mut account, "1", &[take("a", 1, 6, 10)]);
+        assert_eq!(hold(&mut account, "2", &[take("a", 1, 7, 12)]), short("a", 6), "nothing changes");
+        assert_eq!(left(&account, "a"), Some(4));
+        assert_eq!(hold(&mut account, "2", &[take("a", 1, 7, 15)]), Outcome::Taken);
+        assert_eq!(left(&account, "a"), Some(2));
+        assert_eq!(
+            hold(&mut account, "3", &[take("a", 1, 1, 5)]),
+            short("a", -8),
+            "lowered under what is held"
+        );
+        assert!(account.close("1", &[]) && account.close("2", &[]));
+        assert!(account.is_fresh());
     }
 
     #[test]

@@ -52,13 +52,11 @@ pub fn hold(config: &Config, tenant: &Tenant, id: &str, note: String, micros: u6
     let row = config.tenant(tenant);
     let limit = |pick: fn(&TenantRow) -> u64| row.map(pick).filter(|limit| *limit > 0).unwrap_or(UNLIMITED);
     let window = |length: u64| now.0.checked_div(length).unwrap_or(0);
-    let places = limit(|row| row.concurrency);
     let take =
         |counter: &str, window, amount, limit| Take { counter: counter.to_owned(), window, amount, limit };
     let takes = vec![
         take("requests", window(MINUTE), 1, limit(|row| row.requests_per_minute)),
-        // It has no window, and a limit changes with the window: another limit is another counter.
-        take(&format!("{CONCURRENT}_{places}"), 0, 1, places),
+        take(CONCURRENT, 0, 1, limit(|row| row.concurrency)),
         take("micros", window(DAY), micros, limit(TenantRow::micros_per_day)),
     ];
     let accounts = vec![Takes { account: account(tenant), takes }];
@@ -87,7 +85,7 @@ pub fn impossible(config: &Config, tenant: &Tenant, micros: u64) -> Option<Error
 
 /// Whether a counter is one that a freed place can help.
 pub fn is_place(counter: &str) -> bool {
-    counter.starts_with(CONCURRENT) || counter == "holds"
+    counter == CONCURRENT || counter == "holds"
 }
 
 /// Why a hold was refused, and when to come back.
@@ -107,7 +105,7 @@ pub fn refusal(counter: &str, now: Time) -> Error {
     Error::new(Kind::Limited, detail).after(after)
 }
 
-/// The counter of answers at once; its limit is part of its name.
+/// The counter of answers at once; it has no window.
 const CONCURRENT: &str = "concurrent";
 
 /// Far more than anyone spends, and far from overflow.

@@ -74,10 +74,18 @@ impl Written {
 /// How a hold takes from one counter, given what was seen of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Its window stands: subtract.
-    Stands { window: u64 },
+    /// Its window stands: subtract. The limit is compared unless the take is of a window that is over.
+    Stands { window: u64, limit: Option<u64> },
+    /// Its window stands, and its limit was another: subtract, and add the difference.
+    Relimits { window: u64, from: u64 },
     /// Its window begins, after the one that was seen: set.
     Begins { after: Option<u64> },
+}
+
+impl Step {
+    fn stands(take: &Take) -> Self {
+        Self::Stands { window: take.window, limit: Some(take.limit) }
+    }
 }
 
 /// One hold's update of one account.
@@ -91,14 +99,22 @@ pub(crate) struct Plan {
 impl Plan {
     /// Every window stands and the lease is not the earliest: true nearly always.
     pub(crate) fn guess(takes: &[Take]) -> Self {
-        let steps = takes.iter().map(|take| Step::Stands { window: take.window }).collect();
+        let steps = takes.iter().map(Step::stands).collect();
         Self { steps, earlier: false }
     }
 
     /// What fits the account that was seen.
     pub(crate) fn fitting(seen: &Seen, hold: &Hold, takes: &[Take]) -> Self {
         let step = |take: &Take| match seen.account.counters.get(&take.counter) {
-            Some(counter) if counter.window >= take.window => Step::Stands { window: counter.window },
+            Some(counter) if counter.window > take.window => {
+                Step::Stands { window: counter.window, limit: None }
+            }
+            Some(counter) if counter.window == take.window && counter.limit == take.limit => {
+                Step::stands(take)
+            }
+            Some(counter) if counter.window == take.window => {
+                Step::Relimits { window: counter.window, from: counter.limit }
+            }
             Some(counter) => Step::Begins { after: Some(counter.window) },
             None => Step::Begins { after: None },
         };
@@ -110,7 +126,7 @@ impl Plan {
     pub(crate) fn written(&self, mark: u64, hold: &Hold, takes: &[Take]) -> Written {
         let took = takes.iter().zip(&self.steps).map(|(take, step)| {
             let window = match step {
-                Step::Stands { window } => *window,
+                Step::Stands { window, .. } | Step::Relimits { window, .. } => *window,
                 Step::Begins { .. } => take.window,
             };
             (take.counter.clone(), window, take.amount)

@@ -116,14 +116,22 @@ impl Handle {
         });
         for (index, (take, step)) in takes.takes.iter().zip(&plan.steps).enumerate() {
             update = update.expression_attribute_names(format!("#w{index}"), format!("w.{}", take.counter));
-            if take.amount > 0 || matches!(step, Step::Begins { .. }) {
+            if take.amount > 0 || !matches!(step, Step::Stands { .. }) {
                 update =
                     update.expression_attribute_names(format!("#c{index}"), format!("c.{}", take.counter));
             }
+            if !matches!(step, Step::Stands { limit: None, .. }) {
+                update = update
+                    .expression_attribute_names(format!("#l{index}"), format!("l.{}", take.counter))
+                    .expression_attribute_values(format!(":l{index}"), number(take.limit));
+            }
             match step {
-                Step::Stands { window } => {
+                Step::Stands { window, limit } => {
                     update = update.expression_attribute_values(format!(":w{index}"), number(window));
                     when.push_str(&format!(" AND #w{index} = :w{index}"));
+                    if limit.is_some() {
+                        when.push_str(&format!(" AND #l{index} = :l{index}"));
+                    }
                     if take.amount > 0 {
                         let amount = number(signed(take.amount));
                         update = update.expression_attribute_values(format!(":a{index}"), amount);
@@ -131,12 +139,23 @@ impl Handle {
                         when.push_str(&format!(" AND #c{index} >= :a{index}"));
                     }
                 }
+                Step::Relimits { window, from } => {
+                    let needs =
+                        signed(take.amount).saturating_sub(signed(take.limit).saturating_sub(signed(*from)));
+                    update = update
+                        .expression_attribute_values(format!(":w{index}"), number(window))
+                        .expression_attribute_values(format!(":f{index}"), number(from))
+                        .expression_attribute_values(format!(":a{index}"), number(needs));
+                    set.push_str(&format!(", #c{index} = #c{index} - :a{index}, #l{index} = :l{index}"));
+                    when.push_str(&format!(" AND #w{index} = :w{index} AND #l{index} = :f{index}"));
+                    if take.amount > 0 {
+                        when.push_str(&format!(" AND #c{index} >= :a{index}"));
+                    }
+                }
                 Step::Begins { after } => {
                     update = update
                         .expression_attribute_values(format!(":w{index}"), number(take.window))
-                        .expression_attribute_values(format!(":c{index}"), number(first(take)))
-                        .expression_attribute_names(format!("#l{index}"), format!("l.{}", take.counter))
-                        .expression_attribute_values(format!(":l{index}"), number(take.limit));
+                        .expression_attribute_values(format!(":c{index}"), number(first(take)));
                     set.push_str(&format!(
                         ", #c{index} = :c{index}, #w{index} = :w{index}, #l{index} = :l{index}"
                     ));

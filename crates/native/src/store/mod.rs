@@ -1,164 +1,51 @@
-//! Every store in one SQLite file.
+//! Every store of the local host, in one SQLite file and the journal beside it.
 //!
-//! No thread of its own: whoever finds the connection free commits what waits, its own job and the others', so that
-//! a lone caller wakes nobody and many callers share one commit. Each job of more than one statement has its savepoint,
-//! so that one that fails does not take the others with it. Nothing is answered before its commit.
+//! What an answer cannot do without (its hold, its receipt) is kept by [`books`]: changed in memory, written to the
+//! journal at once and moved into the file together. Everything else is a statement on the file.
 
-mod accounts;
-mod logs;
+mod books;
 pub(crate) mod queue;
 mod records;
 mod schema;
+mod sqlite;
 #[cfg(test)]
 mod tests;
 mod values;
 
-use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::Arc;
 
 use opencode_core::host::StoreError;
-use rusqlite::Connection;
-use tokio::sync::oneshot::error::TryRecvError;
-use tokio::sync::{Semaphore, oneshot};
 
-/// How many jobs share one commit.
-const BATCH: usize = 64;
-/// How many jobs may wait; the next callers wait for room.
-const WAITING: usize = 1_024;
+use books::{Books, Keeper};
+use sqlite::Sqlite;
 
-/// A handle on the stores. Clones share the connection, which closes with the last of them.
+/// A handle on the stores. Clones share the file, which closes with the last of them.
 #[derive(Clone)]
-pub struct Store(Arc<Inner>);
-
-struct Inner {
-    connection: Mutex<Connection>,
-    waiting: Mutex<VecDeque<Job>>,
-    room: Semaphore,
-    /// Whether the last commit was shared, or had to wait for another.
-    crowded: AtomicBool,
+pub struct Store {
+    sqlite: Sqlite,
+    books: Arc<Books>,
+    _keeper: Arc<Keeper>,
 }
-
-/// Work of one caller.
-struct Job {
-    /// Whether it has more than one statement: those need a transaction, and one statement is one.
-    several: bool,
-    /// Runs, and returns whether to keep what it did, and what is to be said once its fate is known.
-    run: Run,
-}
-
-type Run = Box<dyn FnOnce(&Connection) -> (bool, Tell) + Send>;
-
-type Tell = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 impl Store {
-    /// Opens or makes the file, whose folder must exist. Fails on a file that is not ours to read: no database,
-    /// not writable, or written by a newer version. Blocks while it does so.
+    /// Opens or makes the file, whose folder must exist, and takes in what a process that was killed left in the
+    /// journal. Fails on a file that is not ours to read: no database, not writable, or written by a newer version.
+    /// Blocks while it does so.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let connection = schema::open(path).map_err(|Failure(why)| StoreError(why))?;
-        let waiting = Mutex::new(VecDeque::with_capacity(BATCH));
-        let (connection, room) = (Mutex::new(connection), Semaphore::new(WAITING));
-        Ok(Self(Arc::new(Inner { connection, waiting, room, crowded: AtomicBool::new(false) })))
+        Self::try_open(path).map_err(|Failure(why)| StoreError(why))
     }
 
-    /// Runs `work`, with others, in one transaction, and answers when it is committed. A caller that stops waiting
-    /// does not stop the work.
-    async fn call<T, F>(&self, work: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
-    {
-        self.submit(true, work).await
-    }
-
-    /// The same for work of a single statement, which needs no savepoint: SQLite undoes it whole.
-    async fn single<T, F>(&self, work: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
-    {
-        self.submit(false, work).await
-    }
-
-    async fn submit<T, F>(&self, several: bool, work: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
-    {
-        let lost = || StoreError("the database is locked or out of reach".to_owned());
-        let _room = self.0.room.acquire().await.map_err(|_| lost())?;
-        let (tell, mut told) = oneshot::channel();
-        let run = Box::new(move |connection: &Connection| -> (bool, Tell) {
-            let done = work(connection).map_err(|Failure(why)| StoreError(why));
-            let keep = done.is_ok();
-            let tell = move |committed: Result<(), StoreError>| {
-                let _ = tell.send(committed.and(done));
-            };
-            (keep, Box::new(tell))
-        });
-        self.0.waiting().push_back(Job { several, run });
-        let commits = Commits(&self.0);
-        // In a crowd, what else is ready on this thread comes along.
-        if self.0.crowded.load(Ordering::Relaxed) {
-            tokio::task::yield_now().await;
-        }
-        drop(commits);
-        match told.try_recv() {
-            Ok(told) => told,
-            Err(TryRecvError::Empty) => told.await.map_err(|_| lost())?,
-            Err(TryRecvError::Closed) => Err(lost()),
-        }
+    fn try_open(path: &Path) -> Result<Self, Failure> {
+        let mut connection = schema::open(path)?;
+        let books = Arc::new(Books::open(&mut connection, path)?);
+        let sqlite = Sqlite::new(connection);
+        let keeper = Arc::new(Keeper::start(Arc::clone(&books), sqlite.clone())?);
+        Ok(Self { sqlite, books, _keeper: keeper })
     }
 }
 
-/// Commits what waits when it is dropped: also when its caller stops waiting.
-struct Commits<'a>(&'a Inner);
-
-impl Drop for Commits<'_> {
-    fn drop(&mut self) {
-        self.0.commit_all();
-    }
-}
-
-impl Inner {
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<Job>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Commits until nothing waits, or leaves it to the one who is committing now.
-    fn commit_all(&self) {
-        // Whoever adds a job while another lets go of the connection meets an empty hand at one of these two looks.
-        while !self.waiting().is_empty() {
-            let connection = match self.connection.try_lock() {
-                Ok(connection) => connection,
-                Err(TryLockError::WouldBlock) => return self.crowded.store(true, Ordering::Relaxed),
-                // A job panicked: what it left open is undone below, and the others go on.
-                Err(TryLockError::Poisoned(poisoned)) => {
-                    self.connection.clear_poison();
-                    poisoned.into_inner()
-                }
-            };
-            if !connection.is_autocommit() {
-                let _ = run(&connection, "ROLLBACK");
-            }
-            loop {
-                let batch: Vec<Job> = {
-                    let mut waiting = self.waiting();
-                    let size = waiting.len().min(BATCH);
-                    waiting.drain(..size).collect()
-                };
-                if batch.is_empty() {
-                    break;
-                }
-                self.crowded.store(batch.len() > 1, Ordering::Relaxed);
-                commit(&connection, batch);
-            }
-        }
-    }
-}
-
-/// Why a job failed.
+/// Why something failed.
 struct Failure(String);
 
 impl From<rusqlite::Error> for Failure {
@@ -173,51 +60,10 @@ impl From<serde_json::Error> for Failure {
     }
 }
 
-/// Runs a batch as one transaction, unless it is a single statement.
-fn commit(connection: &Connection, mut batch: Vec<Job>) {
-    let alone = batch.len() == 1;
-    if alone && let Some(job) = batch.pop_if(|job| !job.several) {
-        let (_, tell) = (job.run)(connection);
-        return tell(Ok(()));
+impl From<Failure> for StoreError {
+    fn from(Failure(why): Failure) -> Self {
+        Self(why)
     }
-    let mut tells = Vec::with_capacity(batch.len());
-    // Where no transaction could be begun, the jobs are dropped unrun and their callers see that.
-    let committed: rusqlite::Result<()> = (|| {
-        run(connection, "BEGIN IMMEDIATE")?;
-        let mut keep = true;
-        for job in batch {
-            // SQLite undoes a single statement whole, and a lone job with its transaction.
-            let apart = job.several && !alone;
-            if apart {
-                run(connection, "SAVEPOINT job")?;
-            }
-            let (done, tell) = (job.run)(connection);
-            tells.push(tell);
-            keep &= done || !alone;
-            if apart {
-                if !done {
-                    run(connection, "ROLLBACK TO job")?;
-                }
-                run(connection, "RELEASE job")?;
-            }
-        }
-        run(connection, if keep { "COMMIT" } else { "ROLLBACK" })
-    })();
-    let committed = committed.map_err(|error| {
-        tracing::error!(%error, "the store cannot commit");
-        if !connection.is_autocommit() {
-            let _ = run(connection, "ROLLBACK");
-        }
-        StoreError(error.to_string())
-    });
-    for tell in tells {
-        tell(committed.clone());
-    }
-}
-
-/// A statement without parameters and rows, parsed once.
-fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
-    connection.prepare_cached(sql)?.execute([]).map(|_| ())
 }
 
 /// Times, versions and counts as SQLite's signed integers; what is too large means "never".

@@ -40,7 +40,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         fits("message", message.body.len(), MAX_MESSAGE)?;
         let (message, at) = (message.clone(), now.plus(delay.min(MAX_DELAY)));
-        let stored = self.single(move |db| {
+        let stored = self.sqlite.single(move |db| {
             let sql = "INSERT INTO queue (topic, tenant, body, visible_at) VALUES (?1, ?2, ?3, ?4)";
             let tenant = message.tenant.as_str();
             Ok(db.prepare_cached(sql)?.execute(params![message.topic, tenant, message.body, signed(at.0)])?)
@@ -50,11 +50,12 @@ impl Store {
 
     /// How many messages wait or are being handled; dead ones do not count.
     pub(crate) async fn waiting(&self) -> Result<u64, StoreError> {
-        self.single(|db| {
-            let mut statement = db.prepare_cached("SELECT COUNT(*) FROM queue WHERE state = 'ready'")?;
-            Ok(unsigned(statement.query_row([], |row| row.get(0))?))
-        })
-        .await
+        self.sqlite
+            .single(|db| {
+                let mut statement = db.prepare_cached("SELECT COUNT(*) FROM queue WHERE state = 'ready'")?;
+                Ok(unsigned(statement.query_row([], |row| row.get(0))?))
+            })
+            .await
     }
 
     /// Claims up to `limit` messages that are due. Until `lease` nobody else sees them.
@@ -64,7 +65,7 @@ impl Store {
         now: Time,
         lease: Time,
     ) -> Result<Vec<Claimed>, StoreError> {
-        self.single(move |db| {
+        self.sqlite.single(move |db| {
             let sql = "UPDATE queue SET visible_at = ?1, attempts = attempts + 1 WHERE id IN \
                        (SELECT id FROM queue WHERE state = 'ready' AND visible_at <= ?2 ORDER BY visible_at LIMIT ?3) \
                        RETURNING id, attempts, topic, tenant, body";
@@ -84,7 +85,7 @@ impl Store {
 
     /// Applies a verdict, unless the message has been claimed again since.
     pub(crate) async fn settle(&self, id: i64, attempt: u32, fate: Fate) -> Result<(), StoreError> {
-        let settled = self.single(move |db| {
+        let settled = self.sqlite.single(move |db| {
             Ok(match fate {
                 Fate::Delete => db
                     .prepare_cached("DELETE FROM queue WHERE id = ?1 AND attempts = ?2")?
@@ -103,7 +104,7 @@ impl Store {
     /// Forgets dead letters that have been kept long enough.
     pub(crate) async fn forget_dead(&self, now: Time) -> Result<(), StoreError> {
         let before = signed(now.0.saturating_sub(KEEP_DEAD));
-        let forgotten = self.single(move |db| {
+        let forgotten = self.sqlite.single(move |db| {
             let sql = "DELETE FROM queue WHERE state = 'dead' AND visible_at < ?1";
             Ok(db.prepare_cached(sql)?.execute(params![before])?)
         });

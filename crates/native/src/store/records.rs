@@ -9,7 +9,7 @@ use super::{Failure, Store, fits, signed, unsigned};
 impl Records for Store {
     async fn read(&self, key: &Key, now: Time) -> Result<Option<Versioned>, StoreError> {
         let key = key.to_string();
-        self.single(move |db| live(db, &key, now)).await
+        self.sqlite.single(move |db| live(db, &key, now)).await
     }
 
     async fn swap(
@@ -22,19 +22,20 @@ impl Records for Store {
     ) -> Result<Swap, StoreError> {
         fits("record", value.len(), MAX_RECORD)?;
         let key = key.to_string();
-        self.call(move |db| {
-            let found = live(db, &key, now)?;
-            if found.as_ref().map_or(0, |record| record.version) != seen {
-                return Ok(Swap::Lost(found));
-            }
-            let version = seen.saturating_add(1);
-            let sql = "INSERT INTO record (key, version, value, expires) VALUES (?1, ?2, ?3, ?4) \
+        self.sqlite
+            .call(move |db| {
+                let found = live(db, &key, now)?;
+                if found.as_ref().map_or(0, |record| record.version) != seen {
+                    return Ok(Swap::Lost(found));
+                }
+                let version = seen.saturating_add(1);
+                let sql = "INSERT INTO record (key, version, value, expires) VALUES (?1, ?2, ?3, ?4) \
                        ON CONFLICT (key) DO UPDATE SET version = ?2, value = ?3, expires = ?4";
-            let expires = expires.map(|time| signed(time.0));
-            db.prepare_cached(sql)?.execute(params![key, signed(version), &value[..], expires])?;
-            Ok(Swap::Done(version))
-        })
-        .await
+                let expires = expires.map(|time| signed(time.0));
+                db.prepare_cached(sql)?.execute(params![key, signed(version), &value[..], expires])?;
+                Ok(Swap::Done(version))
+            })
+            .await
     }
 }
 

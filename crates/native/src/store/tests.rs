@@ -109,7 +109,7 @@ async fn a_job_that_panics_and_a_caller_that_leaves_harm_nobody() {
     let panics = {
         let store = store.clone();
         tokio::spawn(async move {
-            let job = store.call(|db| -> Result<(), super::Failure> {
+            let job = store.sqlite.call(|db| -> Result<(), super::Failure> {
                 db.execute("INSERT INTO log (log, id, value) VALUES ('l', 'half', '')", [])?;
                 panic!("on purpose")
             });
@@ -118,7 +118,7 @@ async fn a_job_that_panics_and_a_caller_that_leaves_harm_nobody() {
     };
     assert!(panics.await.is_err());
     let log = key("l");
-    store.0.crowded.store(true, std::sync::atomic::Ordering::Relaxed);
+    store.sqlite.crowd();
     let mut hasty = Box::pin(store.append(&log, "left", Bytes::new()));
     assert!(hasty.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     drop(hasty);
@@ -131,20 +131,17 @@ async fn a_job_that_panics_and_a_caller_that_leaves_harm_nobody() {
 async fn one_failing_job_does_not_take_its_batch_with_it() {
     let (_folder, path) = file();
     let store = Store::open(&path).unwrap();
-    let fails = store.call(|db| {
-        db.execute("INSERT INTO log (log, id, value) VALUES ('l', 'x', 'half')", [])?;
+    let fails = store.sqlite.call(|db| {
+        db.execute("INSERT INTO cache (key, value, expires) VALUES ('half', 'x', 9)", [])?;
         db.execute("INSERT INTO nowhere VALUES (1)", [])?;
         Ok(())
     });
-    let log = key("l");
-    let (good, bad) = tokio::join!(store.append(&log, "1", Bytes::from("1")), fails);
-    assert_eq!(good, Ok(Appended::New));
+    let record = key("r");
+    let (good, bad) = tokio::join!(store.swap(&record, 0, Bytes::from("1"), None, NOW), fails);
+    assert_eq!(good, Ok(Swap::Done(1)));
     assert!(bad.is_err());
-    assert_eq!(store.scan(&log, "", 9).await.unwrap().len(), 1);
-    assert_eq!(
-        store.call(|db| Ok(db.query_row("SELECT COUNT(*) FROM log", [], |row| row.get::<_, i64>(0))?)).await,
-        Ok(1)
-    );
+    let rows = "SELECT (SELECT COUNT(*) FROM cache) + (SELECT COUNT(*) FROM record)";
+    assert_eq!(store.sqlite.call(|db| Ok(db.query_row(rows, [], |row| row.get::<_, i64>(0))?)).await, Ok(1));
 }
 
 #[tokio::test]
@@ -185,5 +182,5 @@ async fn what_expired_is_removed_and_a_fresh_account_too() {
     assert_eq!(store.sweep(NOW).await, Ok(false));
     let rows = "SELECT (SELECT COUNT(*) FROM cache) + (SELECT COUNT(*) FROM blob) + (SELECT COUNT(*) FROM record) \
                 + (SELECT COUNT(*) FROM account)";
-    assert_eq!(store.call(|db| Ok(db.query_row(rows, [], |row| row.get::<_, i64>(0))?)).await, Ok(1));
+    assert_eq!(store.sqlite.call(|db| Ok(db.query_row(rows, [], |row| row.get::<_, i64>(0))?)).await, Ok(1));
 }

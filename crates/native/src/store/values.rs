@@ -13,6 +13,7 @@ impl Cache for Store {
     async fn cached(&self, key: &Key, now: Time) -> Option<Bytes> {
         let key = key.to_string();
         let found = self
+            .sqlite
             .single(move |db| read(db, "SELECT value FROM cache WHERE key = ?1 AND expires > ?2", &key, now));
         found.await.unwrap_or_else(|error| {
             tracing::warn!(%error, "the cache cannot be read");
@@ -26,7 +27,7 @@ impl Cache for Store {
             fits("cached value", value.len(), MAX_CACHED)?;
             let sql = "INSERT INTO cache (key, value, expires) VALUES (?1, ?2, ?3) \
                        ON CONFLICT (key) DO UPDATE SET value = ?2, expires = ?3";
-            self.single(move |db| write(db, sql, &key, &value, expires)).await
+            self.sqlite.single(move |db| write(db, sql, &key, &value, expires)).await
         };
         if let Err(error) = stored.await {
             tracing::warn!(%error, "the cache cannot be written");
@@ -40,18 +41,19 @@ impl Blobs for Store {
         let key = key.to_string();
         let sql = "INSERT INTO blob (key, value, expires) VALUES (?1, ?2, ?3) \
                    ON CONFLICT (key) DO UPDATE SET value = ?2, expires = ?3";
-        self.single(move |db| write(db, sql, &key, &value, expires)).await
+        self.sqlite.single(move |db| write(db, sql, &key, &value, expires)).await
     }
 
     async fn get(&self, key: &Key, now: Time) -> Result<Option<Bytes>, StoreError> {
         let key = key.to_string();
-        self.single(move |db| read(db, "SELECT value FROM blob WHERE key = ?1 AND expires > ?2", &key, now))
+        self.sqlite
+            .single(move |db| read(db, "SELECT value FROM blob WHERE key = ?1 AND expires > ?2", &key, now))
             .await
     }
 
     async fn remove(&self, key: &Key) -> Result<(), StoreError> {
         let key = key.to_string();
-        let removed = self.single(move |db| {
+        let removed = self.sqlite.single(move |db| {
             Ok(db.prepare_cached("DELETE FROM blob WHERE key = ?1")?.execute(params![key])?)
         });
         removed.await.map(|_| ())
@@ -61,7 +63,7 @@ impl Blobs for Store {
 impl Store {
     /// Removes some of what expired before `now`; true when there may be more.
     pub(crate) async fn sweep(&self, now: Time) -> Result<bool, StoreError> {
-        self.call(move |db| {
+        self.sqlite.call(move |db| {
             let mut more = false;
             for table in ["cache", "blob", "record"] {
                 let sql = format!(
