@@ -33,7 +33,7 @@ pub fn key(tenant: &Tenant, prompt: &Prompt, targets: &[Target], shape: Shape) -
         Prompt::Plain(plain) => part(&serde_json::to_string(plain).unwrap_or_default()),
     }
     for target in targets {
-        part(&target.name());
+        part(&target.name);
         part(&target.base_url);
     }
     let hex = hex(&hash.finalize());
@@ -103,6 +103,7 @@ mod tests {
     #[test]
     fn whatever_decides_an_answer_is_in_its_key() {
         let target = |model: &str| Target {
+            name: format!("p/{model}"),
             provider: "p".to_owned(),
             model: model.to_owned(),
             base_url: "https://p.example/v1".to_owned(),

@@ -56,31 +56,33 @@ pub fn drive<H: Host>(
 ) -> impl Stream<Item = Driven> + use<H> {
     let Question { prompt, targets, plan, trace } = question;
     let now = host.now();
-    let targets = admitted(&snapshot, targets, now);
-    let call = Call::new(Plan { targets: targets.len(), ..plan.clone() }, now);
+    let order = admitted(&snapshot, &targets, now);
+    let shape = plan.shape;
+    let call = Call::new(Plan { targets: order.len(), ..plan }, now);
     let starter = host.clone();
     let start = move |attempt: usize, request: Result<Request<Bytes>, Error>| {
         Box::pin(inputs(starter.clone(), attempt, request))
     };
-    let asked = Asked { prompt, targets, shape: plan.shape, trace };
-    let driver = Driver { host, snapshot, asked, call, running: Vec::new(), start, over: false };
+    let asked = Asked { prompt, targets, order, shape, trace };
+    let driver = Box::new(Driver { host, snapshot, asked, call, running: Vec::new(), start, over: false });
+    // The state is boxed: it would be moved with every item.
     stream::unfold(driver, |mut driver| async move { driver.next().await.map(|driven| (driven, driver)) })
 }
 
-/// Targets whose breaker is open move to the end of the line.
-fn admitted(snapshot: &Snapshot, targets: Arc<[Target]>, now: crate::host::Time) -> Vec<(usize, Target)> {
+/// The targets' places in the order in which they are asked: those whose breaker is open come last.
+fn admitted(snapshot: &Snapshot, targets: &[Target], now: crate::host::Time) -> Vec<usize> {
     let mut breakers = snapshot.breakers();
-    let numbered = targets.iter().cloned().enumerate();
-    let (mut closed, open): (Vec<_>, Vec<_>) =
-        numbered.partition(|(_, target)| breakers.admits(&target.name(), now));
-    closed.extend(open);
-    closed
+    let numbered = targets.iter().enumerate();
+    let (closed, open): (Vec<_>, Vec<_>) =
+        numbered.partition(|(_, target)| breakers.admits(&target.name, now));
+    closed.into_iter().chain(open).map(|(place, _)| place).collect()
 }
 
 struct Asked {
     prompt: Prompt,
-    /// With their places in the question.
-    targets: Vec<(usize, Target)>,
+    targets: Arc<[Target]>,
+    /// The place of each in `targets`, in the order of the plan.
+    order: Vec<usize>,
     shape: Shape,
     trace: Trace,
 }
@@ -93,6 +95,14 @@ struct Driver<H, S, F> {
     running: Vec<(usize, Pin<Box<S>>)>,
     start: F,
     over: bool,
+}
+
+impl Asked {
+    /// A target of the plan, with its place in the question.
+    fn target(&self, planned: usize) -> Option<(usize, &Target)> {
+        let place = *self.order.get(planned)?;
+        Some((place, self.targets.get(place)?))
+    }
 }
 
 impl<H, S, F> Driver<H, S, F>
@@ -156,7 +166,7 @@ where
     }
 
     fn request(&self, target: usize) -> Result<Request<Bytes>, Error> {
-        let Some((_, target)) = self.asked.targets.get(target) else {
+        let Some((_, target)) = self.asked.target(target) else {
             return Err(Error::new(crate::error::Kind::Internal, "no such target"));
         };
         let secret = target.secret.as_deref();
@@ -177,20 +187,20 @@ where
         let mut reports = self.call.reports();
         let mut breakers = self.snapshot.breakers();
         for report in &mut reports {
-            let Some((place, target)) = self.asked.targets.get(report.target) else { continue };
+            let Some((place, target)) = self.asked.target(report.target) else { continue };
             match report.fate {
-                Fate::Answered | Fate::Refused => breakers.note(&target.name(), true, now),
-                Fate::Failed | Fate::Timeout => breakers.note(&target.name(), false, now),
+                Fate::Answered | Fate::Refused => breakers.note(&target.name, true, now),
+                Fate::Failed | Fate::Timeout => breakers.note(&target.name, false, now),
                 Fate::Running | Fate::Lost | Fate::Left => {}
             }
-            report.target = *place;
+            report.target = place;
         }
         reports
     }
 
     fn place_of_attempt(&self, attempt: usize) -> usize {
-        let target = self.call.reports().get(attempt).map_or(0, |report| report.target);
-        self.asked.targets.get(target).map_or(0, |(place, _)| *place)
+        let planned = self.call.target(attempt).unwrap_or(0);
+        self.asked.target(planned).map_or(0, |(place, _)| place)
     }
 }
 

@@ -8,10 +8,11 @@ pub mod settle;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::future;
-use futures::stream::{self, SelectAll, Stream, StreamExt};
+use futures::stream::{self, Stream, StreamExt};
 
 use self::gather::Gather;
 use crate::cache::{self, Tee};
@@ -102,20 +103,21 @@ pub fn inline<H: Host>(host: H, snapshot: Arc<Snapshot>, job: Job) -> impl Strea
         let driven = drive(starter.0.clone(), starter.1.clone(), question);
         Box::pin(driven.map(move |driven| (op, driven)))
     };
-    let run = Inline {
+    let run = Box::new(Inline {
         gather: Gather::new(job.targets.clone()),
         id: String::new(),
         held: None,
         key: None,
         tee: Tee::default(),
-        asks: SelectAll::new(),
+        asks: Vec::new(),
         ready: VecDeque::new(),
         phase: Phase::Begin,
         host,
         snapshot,
         job,
         start,
-    };
+    });
+    // The state is boxed: it would be moved with every item.
     stream::unfold(run, |mut run| async move { run.next().await.map(|said| (said, run)) })
 }
 
@@ -143,7 +145,8 @@ struct Inline<H, S, F> {
     held: Option<u64>,
     key: Option<Key>,
     tee: Tee,
-    asks: SelectAll<Pin<Box<S>>>,
+    /// A program asks a few things at once at most, so all are looked at each time.
+    asks: Vec<Pin<Box<S>>>,
     gather: Gather,
     ready: VecDeque<Said>,
     phase: Phase,
@@ -162,13 +165,34 @@ where
             }
             match self.phase {
                 Phase::Begin => self.begin().await,
-                Phase::Running => match self.asks.next().await {
+                Phase::Running => match self.heard().await {
                     Some((op, driven)) => self.take(op, driven).await,
                     None => self.step().await,
                 },
                 Phase::Over => return None,
             }
         }
+    }
+
+    /// What one of the asks says next; `None` once all have ended. Whoever has spoken goes to the end of the line.
+    async fn heard(&mut self) -> Option<(Asking, Driven)> {
+        let asks = &mut self.asks;
+        future::poll_fn(|context| {
+            let mut place = 0;
+            while let Some(ask) = asks.get_mut(place) {
+                match ask.poll_next_unpin(context) {
+                    Poll::Ready(Some(said)) => {
+                        let spoken = asks.remove(place);
+                        asks.push(spoken);
+                        return Poll::Ready(Some(said));
+                    }
+                    Poll::Ready(None) => drop(asks.remove(place)),
+                    Poll::Pending => place = place.saturating_add(1),
+                }
+            }
+            if asks.is_empty() { Poll::Ready(None) } else { Poll::Pending }
+        })
+        .await
     }
 
     async fn begin(&mut self) {
@@ -288,7 +312,8 @@ where
                 self.gather.frames(&frames, op.show);
                 if op.show == Show::Answer {
                     if self.gather.begins() {
-                        let target = self.job.targets.get(target).map(Target::name).unwrap_or_default();
+                        let target =
+                            self.job.targets.get(target).map(|it| it.name.clone()).unwrap_or_default();
                         let rounds = self.host.rounds();
                         self.ready.push_back(Said::Began(Began { target, cached: false, rounds }));
                     }

@@ -35,7 +35,8 @@ where
     S: Stream<Item = Bytes> + Send + 'static,
 {
     let (writer, body) = pipe();
-    let answer = begin(writer.gone());
+    // Boxed, so that it is not moved on its way into the task.
+    let answer = Box::pin(begin(writer.gone()));
     let (head, wait) = oneshot::channel();
     tokio::spawn(async move {
         let (parts, reply) = answer.await.into_parts();

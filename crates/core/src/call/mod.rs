@@ -163,6 +163,11 @@ impl Call {
         self.attempts.iter().map(|attempt| attempt.report.clone()).collect()
     }
 
+    /// The target's place in the plan that an attempt asks.
+    pub fn target(&self, attempt: usize) -> Option<usize> {
+        self.attempts.get(attempt).map(|attempt| attempt.report.target)
+    }
+
     fn react(&mut self, attempt: usize, said: Said, now: Time) {
         match said {
             Said::Nothing => {}

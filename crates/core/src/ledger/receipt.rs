@@ -112,7 +112,7 @@ impl Attempted {
         let over = report.over.unwrap_or(now);
         Self {
             ask: ask.to_owned(),
-            target: target.name(),
+            target: target.name.clone(),
             outcome: report.fate,
             status: report.status,
             usage,

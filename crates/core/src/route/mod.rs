@@ -8,6 +8,8 @@ use crate::error::{Error, Kind};
 /// A provider's model, ready to be asked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
+    /// `provider/model`.
+    pub name: String,
     /// The provider's name.
     pub provider: String,
     /// The model as the provider names it.
@@ -42,13 +44,9 @@ pub const OWN_MODELS: [(&str, Wanted); 3] =
     [("auto", Wanted::Answer), ("opencode/chat", Wanted::Answer), ("opencode/thinking", Wanted::Thinking)];
 
 impl Target {
-    /// `provider/model`.
-    pub fn name(&self) -> String {
-        format!("{}/{}", self.provider, self.model)
-    }
-
     fn of(row: &TargetRow, model: &str) -> Self {
         Self {
+            name: format!("{}/{model}", row.name),
             provider: row.name.clone(),
             model: model.to_owned(),
             base_url: row.base_url.clone(),
@@ -200,7 +198,7 @@ mod tests {
         .unwrap();
         let planned = |model: Option<&str>, header: Option<&str>| {
             let (wanted, targets) = plan(&config, model, header).map_err(|error| error.status())?;
-            let names: Vec<String> = targets.iter().map(Target::name).collect();
+            let names: Vec<String> = targets.into_iter().map(|it| it.name).collect();
             Ok((wanted == Wanted::Thinking, names.join(" ")))
         };
         let answer = |names: &str| Ok((false, names.to_owned()));

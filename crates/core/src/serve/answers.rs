@@ -103,7 +103,8 @@ impl<S: Stream<Item = Said>> Answer<S> {
             _ => None,
         };
         let head = self.voice.start();
-        let writing = Writing { answer: self, clock, next: Some(first), head: Some(head), over: false };
+        let writing =
+            Box::new(Writing { answer: self, clock, next: Some(first), head: Some(head), over: false });
         let (cache, debug) = (writing.answer.cache, writing.answer.debug);
         let body = stream::unfold(writing, |mut it| async move { it.next().await.map(|bytes| (bytes, it)) });
         let mut response = response::event_stream(Reply::Stream(body));
