@@ -15,6 +15,7 @@ use super::expect;
 pub fn check(case: &Path) -> Result<(), Failed> {
     let caller = std::fs::read(case.join("caller.json"))?;
     let target = Target {
+        name: "wall/m".to_owned(),
         provider: "provider".to_owned(),
         model: "their-model".to_owned(),
         base_url: "https://provider.example/v1".to_owned(),

@@ -245,6 +245,7 @@ impl Attempt {
             match event {
                 Event::Text(text) | Event::Thinking(text) | Event::Refusal(text) => self.content(text.len()),
                 Event::Tool(tool) => self.content(tool.arguments.len()),
+                Event::Sealed(_) => {}
                 Event::Other(bytes) => self.content(*bytes),
                 Event::Usage(usage) => self.report.usage = Some(*usage),
                 Event::Finish(_) => self.finished = true,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::conversation::Seal;
+
 /// One thing that an answer says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -16,6 +18,8 @@ pub enum Event {
     Text(String),
     /// A piece of visible reasoning.
     Thinking(String),
+    /// What ends the thinking before it, or stands for thinking that is not shown: to be sent back with the next turn.
+    Sealed(Seal),
     /// A piece of a refusal that the model phrased.
     Refusal(String),
     /// A piece of a tool call.
@@ -45,7 +49,7 @@ impl Event {
     pub fn is_content(&self) -> bool {
         match self {
             Self::Text(text) | Self::Thinking(text) | Self::Refusal(text) => !text.is_empty(),
-            Self::Tool(_) | Self::Other(_) | Self::Finish(_) => true,
+            Self::Tool(_) | Self::Sealed(_) | Self::Other(_) | Self::Finish(_) => true,
             Self::Start { .. } | Self::Usage(_) | Self::Failed { .. } | Self::End | Self::Unreadable => false,
         }
     }
@@ -60,8 +64,11 @@ pub struct ToolDelta {
     pub id: Option<String>,
     /// With the first piece.
     pub name: Option<String>,
-    /// A fragment of the arguments' JSON.
+    /// A fragment of the arguments' JSON. All fragments of a call together are an object's text; of one without
+    /// arguments they may be empty.
     pub arguments: String,
+    /// With the first piece: Gemini's `thoughtSignature`.
+    pub seal: Option<Seal>,
 }
 
 /// Why an answer ended.
@@ -76,6 +83,8 @@ pub enum Finish {
     ToolCalls,
     /// The provider withheld the rest.
     ContentFilter,
+    /// The provider wants to be asked to go on (Anthropic's `pause_turn`); other dialects have no such reason.
+    Paused,
 }
 
 /// Token counts of one attempt.
@@ -89,6 +98,9 @@ pub struct Usage {
     pub cached: u64,
     /// The part of `output` that was reasoning.
     pub reasoning: u64,
+    /// The part of `input` that the provider wrote to its cache, which may cost more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_write: u64,
 }
 
 impl Usage {
@@ -99,6 +111,12 @@ impl Usage {
             output: self.output.saturating_add(other.output),
             cached: self.cached.saturating_add(other.cached),
             reasoning: self.reasoning.saturating_add(other.reasoning),
+            cache_write: self.cache_write.saturating_add(other.cache_write),
         }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's `skip_serializing_if` hands out references.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

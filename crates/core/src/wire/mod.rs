@@ -1,5 +1,7 @@
 //! Provider dialects: each is one codec between its wire format and the neutral events.
 
+pub mod answer;
+pub mod conversation;
 pub mod event;
 pub mod json;
 pub mod openai;
@@ -7,8 +9,24 @@ pub mod prompt;
 pub mod sse;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use self::event::Event;
+
+/// A wire format that providers and callers speak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
+    /// OpenAI's chat completions, and every server that is compatible with them.
+    #[default]
+    OpenAi,
+    /// OpenAI's Responses.
+    Responses,
+    /// Anthropic's Messages.
+    Anthropic,
+    /// Gemini's `generateContent` and `streamGenerateContent`.
+    Gemini,
+}
 
 /// One upstream frame as it arrived, and what it means. A caller of the same dialect gets the bytes untouched.
 #[derive(Clone, Debug, PartialEq, Eq)]

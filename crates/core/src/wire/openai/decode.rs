@@ -201,7 +201,13 @@ impl Decoder {
         for call in delta.tool_calls.unwrap_or_default() {
             let (name, arguments) = call.function.map_or((None, None), |f| (f.name, f.arguments));
             let arguments = arguments.unwrap_or_default();
-            events.push(Event::Tool(ToolDelta { index: call.index, id: call.id, name, arguments }));
+            events.push(Event::Tool(ToolDelta {
+                index: call.index,
+                id: call.id,
+                name,
+                arguments,
+                seal: None,
+            }));
         }
         let others = delta.others.iter().filter(|(name, value)| *name != "role" && !is_blank(value));
         let others: usize = others.map(|(_, value)| value.to_string().len()).sum();
@@ -283,6 +289,7 @@ impl Counts {
                 .completion_tokens_details
                 .and_then(|details| details.reasoning_tokens)
                 .unwrap_or(0),
+            cache_write: 0,
         })
     }
 }

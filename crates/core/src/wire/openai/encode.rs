@@ -34,6 +34,7 @@ impl Encoder {
             Event::Tool(tool) => (json!({"tool_calls": [tool_delta(tool)]}), None),
             Event::Finish(finish) => (json!({}), Some(finish_reason(*finish))),
             Event::Start { .. }
+            | Event::Sealed(_)
             | Event::Other(_)
             | Event::Usage(_)
             | Event::Failed { .. }
@@ -153,7 +154,7 @@ fn tool_call(tool: &ToolDelta) -> Value {
 
 fn finish_reason(finish: Finish) -> &'static str {
     match finish {
-        Finish::Stop => "stop",
+        Finish::Stop | Finish::Paused => "stop",
         Finish::Length => "length",
         Finish::ToolCalls => "tool_calls",
         Finish::ContentFilter => "content_filter",
