@@ -1,24 +1,22 @@
-// Runs jobs with the official `openai` package: one JSON object a line on standard input, one answer a line back.
-// What a job and its answer hold: see openai_jobs.py.
+// Runs jobs with the chat completions of the official `openai` package: see jobs.mjs.
 
-import { createInterface } from "node:readline";
-import { createRequire } from "node:module";
+import { TIMEOUT, Weather, errorOf, forecast, require, serve } from "./jobs.mjs";
 
-const require = createRequire(`${process.env.OPENCODE_CLIENTS_NODE}/`);
 const OpenAI = require("openai");
+const { zodResponseFormat } = require("openai/helpers/zod");
 
-const errorOf = (error) => ({
-  class: error?.constructor?.name ?? "?",
-  is_api_error: error instanceof OpenAI.APIError,
-  status: error?.status ?? null,
-  message: String(error?.message ?? error),
-  type: error?.type ?? null,
-  code: error?.code ?? null,
-  param: error?.param ?? null,
-});
+const failure = (error) => errorOf(error, OpenAI.APIError);
 
 const usageOf = (usage) =>
-  usage ? { prompt: usage.prompt_tokens, completion: usage.completion_tokens, total: usage.total_tokens } : null;
+  usage
+    ? {
+        prompt: usage.prompt_tokens,
+        completion: usage.completion_tokens,
+        total: usage.total_tokens,
+        cached: usage.prompt_tokens_details?.cached_tokens ?? 0,
+        reasoning: usage.completion_tokens_details?.reasoning_tokens ?? 0,
+      }
+    : null;
 
 const toolOf = (call) => ({ id: call.id, name: call.function.name, arguments: call.function.arguments });
 
@@ -56,7 +54,7 @@ const streamed = async (client, job) => {
     }
   } catch (error) {
     if (state.texts.length === 0) throw error;
-    state.error = errorOf(error);
+    state.error = failure(error);
   }
   return state;
 };
@@ -67,9 +65,15 @@ const turn = async (client, job) =>
 const round = async (client, job) => {
   const { texts, tools } = await turn(client, job);
   const tool_calls = tools.map(({ id, ...call }) => ({ id, type: "function", function: call }));
-  const said = tools.map((call) => ({ role: "tool", tool_call_id: call.id, content: `sun for ${call.arguments}` }));
+  const said = tools.map((call) => ({ role: "tool", tool_call_id: call.id, content: forecast(JSON.parse(call.arguments)) }));
   const asked = { role: "assistant", content: texts[0] || null, tool_calls };
   return turn(client, { ...job, params: { ...job.params, messages: [...job.params.messages, asked, ...said] } });
+};
+
+const parse = async ({ chat: { completions } }, job) => {
+  const params = { ...job.params, response_format: zodResponseFormat(Weather, "weather") };
+  const completion = await (job.stream ? completions.stream(params).finalChatCompletion() : completions.parse(params));
+  return { ...whole(completion), object: completion.choices[0].message.parsed };
 };
 
 const floats = (text) => {
@@ -92,6 +96,7 @@ const models = async (client) => {
 const OPERATIONS = {
   chat: turn,
   round,
+  parse,
   models,
   embed,
   helper: async (client, job) => whole(await client.chat.completions.stream(job.params).finalChatCompletion()),
@@ -103,15 +108,10 @@ const run = async (job) => {
     baseURL: job.url,
     apiKey: job.key,
     maxRetries: job.retries ?? 0,
-    timeout: 25_000,
+    timeout: TIMEOUT,
     defaultHeaders: job.headers ?? {},
   });
   return OPERATIONS[job.op](client, job);
 };
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const job = JSON.parse(line);
-  run(job)
-    .catch((error) => ({ error: errorOf(error) }))
-    .then((outcome) => process.stdout.write(`${JSON.stringify({ id: job.id, outcome })}\n`));
-}
+await serve(run, failure);

@@ -1,50 +1,40 @@
-"""Runs jobs with the official `openai` package: one JSON object a line on standard input, one answer a line back.
+"""Runs jobs with the chat completions of the official `openai` package: see jobs.py."""
 
-A job names an operation (`op`), a client (`sdk`), where and with which key it asks, and the SDK's own parameters. Its
-answer says what the SDK returned or raised, in the few members that the suite compares; jobs run at once.
-"""
-
-import asyncio
+import array
 import base64
 import json
-import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import openai
 
-SECONDS = 25
-write_lock = threading.Lock()
+from jobs import SECONDS, Entered, Weather, each, error_of, forecast, got, serve
 
 
-def settings(job):
-    return {
-        "base_url": job["url"],
-        "api_key": job["key"],
-        "max_retries": job.get("retries", 0),
-        "timeout": SECONDS,
-        "default_headers": job.get("headers") or {},
-    }
+def client_of(job):
+    kind = openai.AsyncOpenAI if job["sdk"].endswith("async") else openai.OpenAI
+    return kind(
+        base_url=job["url"],
+        api_key=job["key"],
+        max_retries=job.get("retries", 0),
+        timeout=SECONDS,
+        default_headers=job.get("headers") or {},
+    )
 
 
-def error_of(error):
-    body = getattr(error, "body", None)
-    body = body if isinstance(body, dict) else {}
-    return {
-        "class": type(error).__name__,
-        "is_api_error": isinstance(error, openai.APIError),
-        "status": getattr(error, "status_code", None),
-        "message": str(error),
-        "type": body.get("type"),
-        "code": body.get("code"),
-        "param": body.get("param"),
-    }
+def failure(error):
+    return error_of(error, openai.APIError)
 
 
 def usage_of(usage):
     if usage is None:
         return None
-    return {"prompt": usage.prompt_tokens, "completion": usage.completion_tokens, "total": usage.total_tokens}
+    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
+    return {
+        "prompt": usage.prompt_tokens,
+        "completion": usage.completion_tokens,
+        "total": usage.total_tokens,
+        "cached": prompt and prompt.cached_tokens or 0,
+        "reasoning": completion and completion.reasoning_tokens or 0,
+    }
 
 
 def whole(completion):
@@ -89,16 +79,19 @@ class Streamed:
     def outcome(self, error=None):
         texts, tools = self.texts, self.tools
         outcome = {"texts": texts, "finish": self.finish, "usage": usage_of(self.usage), "tools": tools}
-        return outcome if error is None else {**outcome, "error": error_of(error)}
+        return outcome if error is None else {**outcome, "error": failure(error)}
 
 
-def tool_results(outcome, run):
-    """The messages that answer a turn's tool calls: the caller's own tools say what they were given."""
+def tool_results(outcome):
+    """The messages that answer a turn's tool calls."""
     calls = [
         {"id": c["id"], "type": "function", "function": {"name": c["name"], "arguments": c["arguments"]}}
         for c in outcome["tools"]
     ]
-    said = [{"role": "tool", "tool_call_id": c["id"], "content": f"{run} {c['arguments']}"} for c in outcome["tools"]]
+    said = [
+        {"role": "tool", "tool_call_id": c["id"], "content": forecast(json.loads(c["arguments"]))}
+        for c in outcome["tools"]
+    ]
     return [{"role": "assistant", "content": outcome["texts"][0] or None, "tool_calls": calls}, *said]
 
 
@@ -115,62 +108,18 @@ def decoded(answer):
 
 
 def floats(text):
-    import array
-
     return array.array("f", base64.b64decode(text)).tolist()
 
 
-def run_sync(job):
-    with openai.OpenAI(**settings(job)) as client:
-        params = job["params"]
-        chat = client.chat.completions
-
-        def streamed():
-            state = Streamed(job.get("stop_after"))
-            try:
-                with chat.create(**params, stream=True) as stream:
-                    for chunk in stream:
-                        if state.add(chunk):
-                            break
-            except openai.OpenAIError as error:
-                if not state.texts:
-                    raise
-                return state.outcome(error)
-            return state.outcome()
-
-        def helped():
-            with chat.stream(**params) as stream:
-                return whole(stream.get_final_completion())
-
-        def turn():
-            return streamed() if job.get("stream") else whole(chat.create(**params))
-
-        match job["op"]:
-            case "chat":
-                return turn()
-            case "helper":
-                return helped()
-            case "round":
-                params["messages"] = [*params["messages"], *tool_results(turn(), "sun for")]
-                return turn()
-            case "models":
-                return {"models": [model.id for model in client.models.list()]}
-            case "model":
-                return {"models": [client.models.retrieve(params["model"]).id]}
-            case "embed":
-                return decoded(client.embeddings.create(**params))
-
-
-async def run_async(job):
-    async with openai.AsyncOpenAI(**settings(job)) as client:
-        params = job["params"]
-        chat = client.chat.completions
+async def run(job):
+    async with Entered(client_of(job)) as client:
+        params, chat, models = job["params"], client.chat.completions, client.models
 
         async def streamed():
             state = Streamed(job.get("stop_after"))
             try:
-                async with await chat.create(**params, stream=True) as stream:
-                    async for chunk in stream:
+                async with Entered(await got(chat.create(**params, stream=True))) as stream:
+                    async for chunk in each(stream):
                         if state.add(chunk):
                             break
             except openai.OpenAIError as error:
@@ -180,43 +129,30 @@ async def run_async(job):
             return state.outcome()
 
         async def turn():
-            return await streamed() if job.get("stream") else whole(await chat.create(**params))
+            return await streamed() if job.get("stream") else whole(await got(chat.create(**params)))
 
-        async def one():
-            match job["op"]:
-                case "chat":
-                    return await turn()
-                case "helper":
-                    async with chat.stream(**params) as stream:
-                        return whole(await stream.get_final_completion())
-                case "round":
-                    params["messages"] = [*params["messages"], *tool_results(await turn(), "sun for")]
-                    return await turn()
-                case "models":
-                    return {"models": [model.id async for model in client.models.list()]}
-                case "model":
-                    return {"models": [(await client.models.retrieve(params["model"])).id]}
-                case "embed":
-                    return decoded(await client.embeddings.create(**params))
+        async def final(**more):
+            async with Entered(chat.stream(**params, **more)) as stream:
+                return await got(stream.get_final_completion())
 
-        return await one()
-
-
-def answer(job, run):
-    try:
-        outcome = run(job)
-    except Exception as error:  # Whatever the SDK raises is what the suite looks at.
-        outcome = {"error": error_of(error)}
-    with write_lock:
-        print(json.dumps({"id": job["id"], "outcome": outcome}), flush=True)
+        match job["op"]:
+            case "chat":
+                return await turn()
+            case "helper":
+                return whole(await final())
+            case "round":
+                params["messages"] = [*params["messages"], *tool_results(await turn())]
+                return await turn()
+            case "parse":
+                parsed = chat.parse(**params, response_format=Weather) if not job.get("stream") else None
+                completion = await got(parsed) if parsed else await final(response_format=Weather)
+                return whole(completion) | {"object": completion.choices[0].message.parsed.model_dump()}
+            case "models":
+                return {"models": [model.id async for model in each(models.list())]}
+            case "model":
+                return {"models": [(await got(models.retrieve(params["model"]))).id]}
+            case "embed":
+                return decoded(await got(client.embeddings.create(**params)))
 
 
-def main():
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        for line in sys.stdin:
-            job = json.loads(line)
-            run = (lambda job: asyncio.run(run_async(job))) if job["sdk"].endswith("async") else run_sync
-            pool.submit(answer, job, run)
-
-
-main()
+serve(run, failure)

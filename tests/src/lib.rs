@@ -1,8 +1,10 @@
 //! What proves OpenCode Platform, from the outside in.
 //!
 //! - [`wall`]: an upstream on loopback whose model name picks the fault.
+//! - [`sim`]: seeded calls over providers that lie, on virtual time.
 //! - [`hosts`]: one black-box suite over HTTP, run against every host.
 //! - [`ports`]: the store ports of every host against one model in memory.
+//! - [`faults`]: every fault of an upstream, in every dialect, on every host.
 //! - [`config`]: the configuration while the platform runs, on every host.
 //! - [`model`]: the release binary in an empty folder, with the real model that it serves itself.
 //! - [`clients`]: the official SDKs, unmodified, against every host.
@@ -16,12 +18,14 @@ pub mod client;
 pub mod clients;
 pub mod config;
 pub mod contract;
+pub mod faults;
 pub mod golden;
 pub mod h1;
 pub mod hosts;
 pub mod model;
 pub mod ports;
 pub mod runtime_api;
+pub mod sim;
 pub mod sqs;
 pub mod sse;
 pub mod suite;

@@ -7,9 +7,9 @@ use std::sync::LazyLock;
 use libtest_mimic::{Arguments, Trial};
 use tokio::runtime::Runtime;
 
-use crate::{child, clients, config, contract, golden, hosts, model, ports, tidy};
+use crate::{child, clients, config, contract, faults, golden, hosts, model, ports, sim, tidy};
 
-const USAGE: &str = "usage: opencode-tests golden | ports | hosts | config | model | clients | contract | tidy | stores [filter]";
+const USAGE: &str = "usage: opencode-tests golden | sim | ports | hosts | faults | config | model | clients | contract | tidy | stores [filter]";
 
 /// The runtime that every suite's servers and children live on.
 pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
@@ -22,9 +22,11 @@ pub fn main(mut args: Vec<String>) -> ExitCode {
     let outcome = match suite.as_str() {
         "golden" => Ok(run("golden", &arguments, golden::trials())),
         "tidy" => Ok(run("tidy", &arguments, tidy::trials())),
+        "sim" => sim::run(&arguments),
         "ports" => ports::run(&arguments),
         "hosts" => hosts::run(&arguments),
         "clients" => clients::run(&arguments),
+        "faults" => faults::run(&arguments),
         "config" => config::run(&arguments),
         "model" => model::run(&arguments),
         "contract" => contract::run(&arguments),

@@ -9,7 +9,7 @@ use crate::identity::Tenant;
 use crate::route::Target;
 use crate::wire::prompt::Prompt;
 use crate::wire::sse::Splitter;
-use crate::wire::{Frame, openai};
+use crate::wire::{Dialect, Frame};
 
 /// The key of an answer: the tenant, then a hash over everything that decides it. Change the version when what is
 /// stored changes.
@@ -19,11 +19,17 @@ pub fn key(tenant: &Tenant, prompt: &Prompt, targets: &[Target], shape: Shape) -
         hash.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
         hash.update(text.as_bytes());
     };
-    part("v1");
+    part("v2");
     part(if shape == Shape::Stream { "stream" } else { "whole" });
     match prompt {
-        Prompt::OpenAi(members) | Prompt::Embeddings(members) => {
-            part(if matches!(prompt, Prompt::OpenAi(_)) { "chat" } else { "embeddings" });
+        Prompt::Own(_, members) | Prompt::Embeddings(members) => {
+            part(match prompt {
+                Prompt::Own(Dialect::OpenAi, _) => "chat",
+                Prompt::Own(Dialect::Responses, _) => "responses",
+                Prompt::Own(Dialect::Anthropic, _) => "anthropic",
+                Prompt::Own(Dialect::Gemini, _) => "gemini",
+                _ => "embeddings",
+            });
             let mut members = members.clone();
             for name in ["model", "stream", "stream_options"] {
                 members.unset(name);
@@ -79,25 +85,28 @@ impl Tee {
     }
 }
 
-/// Reads a stored answer: the target that gave it and its frames, as they were.
-pub fn replay(value: &Bytes, shape: Shape) -> Option<(String, Vec<Frame>)> {
+/// Reads a stored answer: the target that gave it, its dialect, and its frames as they were. `None` where the target is
+/// none of those that may answer.
+pub fn replay(value: &Bytes, shape: Shape, targets: &[Target]) -> Option<(String, Dialect, Vec<Frame>)> {
     let line = value.iter().position(|byte| *byte == b'\n')?;
     let target = std::str::from_utf8(value.get(..line)?).ok()?.to_owned();
+    let dialect = targets.iter().find(|it| it.name == target)?.dialect;
     let body = value.slice(line.saturating_add(1)..);
     let frames = match shape {
-        Shape::Whole => vec![Frame { events: openai::decode_whole(&body), bytes: body }],
+        Shape::Whole => vec![Frame { events: dialect.decode_whole(&body), bytes: body }],
         Shape::Stream => {
-            let mut decoder = openai::Decoder::default();
+            let mut decoder = dialect.decoder();
             let frames = Splitter::default().push(&body).ok()?;
             frames.into_iter().map(|bytes| decoder.decode(bytes)).collect()
         }
     };
-    Some((target, frames))
+    Some((target, dialect, frames))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Prices;
     use crate::wire::json::Members;
 
     #[test]
@@ -107,14 +116,20 @@ mod tests {
             provider: "p".to_owned(),
             model: model.to_owned(),
             base_url: "https://p.example/v1".to_owned(),
+            dialect: Dialect::OpenAi,
+            context: 0,
             secret: None,
-            micros_in: 0.0,
-            micros_out: 0.0,
+            prices: Prices::flat(0.0, 0.0),
         };
         let of = |tenant: &str, body: &str, targets: &[Target], shape| {
             let tenant = Tenant::try_from(tenant.to_owned()).unwrap();
-            key(&tenant, &Prompt::OpenAi(Members::parse(body.as_bytes()).unwrap()), targets, shape)
-                .to_string()
+            key(
+                &tenant,
+                &Prompt::Own(Dialect::OpenAi, Members::parse(body.as_bytes()).unwrap()),
+                targets,
+                shape,
+            )
+            .to_string()
         };
         let (a, b) = ([target("a")], [target("b")]);
         let body = r#"{"model":"x","messages":[]}"#;

@@ -3,20 +3,21 @@
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures::future::{self, Either};
 use futures::{Stream, StreamExt, stream};
-use http::Request;
+use http::{HeaderMap, Request};
 
-use crate::call::{AttemptReport, Call, Ended, Fate, Input, Plan, Shape, Step};
+use crate::call::{AttemptReport, Call, Ended, Fate, Input, Plan, Planned, Shape, Step};
 use crate::error::Error;
-use crate::host::{ByteStream, Host, Net};
+use crate::host::{ByteStream, Host, Net, Time};
 use crate::route::Target;
 use crate::snapshot::Snapshot;
 use crate::trace::Trace;
 use crate::wire::prompt::Prompt;
-use crate::wire::{Frame, openai};
+use crate::wire::{Frame, request};
 
 /// One question and where it may be asked.
 pub struct Question {
@@ -32,13 +33,15 @@ pub struct Question {
 
 /// What comes of a question.
 pub enum Driven {
-    /// Frames of the answer. The first of them are the commit point.
-    Frames {
-        /// The target's place in `Question::targets`.
+    /// The commit point: nothing can fail over any more.
+    Began {
+        /// Who answers: its place in `Question::targets`.
         target: usize,
-        /// Whole frames.
-        frames: Vec<Frame>,
+        /// Every attempt so far.
+        reports: Vec<AttemptReport>,
     },
+    /// Whole frames of the answer.
+    Frames(Vec<Frame>),
     /// The end; nothing follows.
     Ended {
         /// How.
@@ -58,19 +61,37 @@ pub fn drive<H: Host>(
     let now = host.now();
     let order = admitted(&snapshot, &targets, now);
     let shape = plan.shape;
-    let call = Call::new(Plan { targets: order.len(), ..plan }, now);
+    let known = |place: &usize| {
+        let target = targets.get(*place)?;
+        Some(Planned { dialect: prompt.spoken(target.dialect), context: target.context })
+    };
+    let planned = order.iter().map(|place| known(place).unwrap_or_default()).collect();
+    // SplitMix64 wants 64 bits.
+    let seed = host.random() as u64;
+    let call = Call::new(Plan { targets: planned, seed, ..plan }, now);
     let starter = host.clone();
     let start = move |attempt: usize, request: Result<Request<Bytes>, Error>| {
         Box::pin(inputs(starter.clone(), attempt, request))
     };
     let asked = Asked { prompt, targets, order, shape, trace };
-    let driver = Box::new(Driver { host, snapshot, asked, call, running: Vec::new(), start, over: false });
+    let driver = Box::new(Driver {
+        begun: Vec::new(),
+        host,
+        snapshot,
+        asked,
+        call,
+        running: Vec::new(),
+        start,
+        first: None,
+        began: false,
+        over: false,
+    });
     // The state is boxed: it would be moved with every item.
     stream::unfold(driver, |mut driver| async move { driver.next().await.map(|driven| (driven, driver)) })
 }
 
 /// The targets' places in the order in which they are asked: those whose breaker is open come last.
-fn admitted(snapshot: &Snapshot, targets: &[Target], now: crate::host::Time) -> Vec<usize> {
+fn admitted(snapshot: &Snapshot, targets: &[Target], now: Time) -> Vec<usize> {
     let mut breakers = snapshot.breakers();
     let numbered = targets.iter().enumerate();
     let (closed, open): (Vec<_>, Vec<_>) =
@@ -93,7 +114,12 @@ struct Driver<H, S, F> {
     asked: Asked,
     call: Call,
     running: Vec<(usize, Pin<Box<S>>)>,
+    /// The attempts whose requests were begun: one that is given up before is none.
+    begun: Vec<usize>,
     start: F,
+    /// Frames that wait until the beginning was said.
+    first: Option<Vec<Frame>>,
+    began: bool,
     over: bool,
 }
 
@@ -112,6 +138,9 @@ where
     F: Fn(usize, Result<Request<Bytes>, Error>) -> Pin<Box<S>>,
 {
     async fn next(&mut self) -> Option<Driven> {
+        if let Some(frames) = self.first.take() {
+            return Some(Driven::Frames(frames));
+        }
         if self.over {
             return None;
         }
@@ -127,8 +156,13 @@ where
                     self.running.push((attempt, (self.start)(attempt, request)));
                 }
                 Step::Cancel(attempt) => self.running.retain(|(running, _)| *running != attempt),
+                Step::Emit { frames, .. } if self.began => return Some(Driven::Frames(frames)),
                 Step::Emit { attempt, frames } => {
-                    return Some(Driven::Frames { target: self.place_of_attempt(attempt), frames });
+                    self.began = true;
+                    self.first = Some(frames);
+                    let planned = self.call.target(attempt).unwrap_or(0);
+                    let target = self.asked.target(planned).map_or(0, |(place, _)| place);
+                    return Some(Driven::Began { target, reports: self.placed(self.call.reports()) });
                 }
                 Step::End(ended) => {
                     self.over = true;
@@ -142,9 +176,12 @@ where
     /// What happens first: the caller leaves, an attempt says something, a bound passes.
     async fn wait(&mut self) -> Input {
         let due = self.call.timeout().map(|due| due.since(self.host.now()));
-        let running = &mut self.running;
+        let (running, begun) = (&mut self.running, &mut self.begun);
         let said = pin!(future::poll_fn(|context| {
-            for (_, attempt) in running.iter_mut() {
+            for (number, attempt) in running.iter_mut() {
+                if !begun.contains(number) {
+                    begun.push(*number);
+                }
                 if let Poll::Ready(Some(input)) = attempt.poll_next_unpin(context) {
                     return Poll::Ready(input);
                 }
@@ -176,31 +213,36 @@ where
             return Err(Error::new(crate::error::Kind::Internal, detail));
         }
         let mut request =
-            openai::request(target, &self.asked.prompt, self.asked.shape, credential.as_deref())?;
+            request::request(target, &self.asked.prompt, self.asked.shape, credential.as_deref())?;
         self.asked.trace.write(request.headers_mut(), self.host.random());
         Ok(request)
     }
 
-    /// The reports name targets by their places in the question; each also teaches its breaker.
+    /// The last reports; each teaches its target's breaker.
     fn reports(&self) -> Vec<AttemptReport> {
         let now = self.host.now();
+        let mut number = 0_usize..;
         let mut reports = self.call.reports();
+        reports.retain(|_| number.next().is_some_and(|number| self.begun.contains(&number)));
         let mut breakers = self.snapshot.breakers();
-        for report in &mut reports {
-            let Some((place, target)) = self.asked.target(report.target) else { continue };
+        for report in &reports {
+            let Some((_, target)) = self.asked.target(report.target) else { continue };
             match report.fate {
                 Fate::Answered | Fate::Refused => breakers.note(&target.name, true, now),
                 Fate::Failed | Fate::Timeout => breakers.note(&target.name, false, now),
                 Fate::Running | Fate::Lost | Fate::Left => {}
             }
-            report.target = place;
         }
-        reports
+        drop(breakers);
+        self.placed(reports)
     }
 
-    fn place_of_attempt(&self, attempt: usize) -> usize {
-        let planned = self.call.target(attempt).unwrap_or(0);
-        self.asked.target(planned).map_or(0, |(place, _)| place)
+    /// Reports that name targets by their places in the question.
+    fn placed(&self, mut reports: Vec<AttemptReport>) -> Vec<AttemptReport> {
+        for report in &mut reports {
+            report.target = self.asked.target(report.target).map_or(report.target, |(place, _)| place);
+        }
+        reports
     }
 }
 
@@ -219,8 +261,7 @@ fn inputs<H: Host>(
             Phase::Send(host, request) => Some(match host.fetch(*request).await {
                 Ok(response) => {
                     let status = response.status().as_u16();
-                    let header = response.headers().get(http::header::RETRY_AFTER);
-                    let retry_after = header.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+                    let retry_after = retry_after(response.headers(), host.now());
                     (Input::Head { attempt, status, retry_after }, Phase::Read(response.into_body()))
                 }
                 Err(error) => (Input::Broken { attempt, error }, Phase::Over),
@@ -239,6 +280,22 @@ fn inputs<H: Host>(
     });
     // The driver polls an attempt that has ended until its call ends too.
     inputs.fuse()
+}
+
+/// When a provider wants to be asked again: in milliseconds (OpenAI, Azure), in seconds, or at a time (RFC 9110,
+/// section 10.2.3).
+fn retry_after(headers: &HeaderMap, now: Time) -> Option<Duration> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let number = |text: &str| text.parse::<f64>().ok().filter(|number| (0.0..1e9).contains(number));
+    if let Some(millis) = text("retry-after-ms").and_then(number) {
+        return Some(Duration::from_secs_f64(millis / 1e3));
+    }
+    let text = text("retry-after")?;
+    if let Some(seconds) = number(text) {
+        return Some(Duration::from_secs_f64(seconds));
+    }
+    let at = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(at.saturating_sub(Duration::from_millis(now.0)))
 }
 
 enum Phase<H: Net> {

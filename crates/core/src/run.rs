@@ -27,8 +27,10 @@ use crate::modes::{Next, Op, Program, Show};
 use crate::route::Target;
 use crate::snapshot::Snapshot;
 use crate::trace::{self, Trace};
-use crate::wire::Frame;
-use crate::wire::event::{Finish, ToolDelta, Usage};
+use crate::wire::answer::Answer;
+use crate::wire::conversation::Format;
+use crate::wire::event::{Finish, Usage};
+use crate::wire::{Dialect, Frame, schema};
 
 /// One answer to make.
 pub struct Job {
@@ -42,6 +44,8 @@ pub struct Job {
     pub targets: Arc<[Target]>,
     /// How the last ask's answer travels; the others are always streamed.
     pub shape: Shape,
+    /// What the answer's text must be.
+    pub format: Format,
     /// Hedging of each ask.
     pub hedge: Option<Duration>,
     /// How long the answer may be kept, if it may come from and go to the cache.
@@ -74,6 +78,10 @@ pub enum Said {
 pub struct Began {
     /// `provider/model`.
     pub target: String,
+    /// What its frames are written in.
+    pub dialect: Dialect,
+    /// `target=fate` of every attempt before.
+    pub tried: Vec<String>,
     /// Whether the answer comes from the cache.
     pub cached: bool,
     /// Round trips to stores so far.
@@ -84,12 +92,8 @@ pub struct Began {
 pub struct Final {
     /// How it ended.
     pub ended: Ended,
-    /// The answer's text.
-    pub text: String,
-    /// The tools that it calls, whole.
-    pub tools: Vec<ToolDelta>,
-    /// The provider's reason.
-    pub finish: Option<Finish>,
+    /// The answer.
+    pub answer: Answer,
     /// Tokens of all asks.
     pub usage: Usage,
     /// `target=fate` of every attempt, in order.
@@ -219,16 +223,16 @@ where
     }
 
     async fn replay(&mut self, value: Bytes) {
-        let Some((target, frames)) = cache::replay(&value, self.job.shape) else {
+        let Some((target, dialect, frames)) = cache::replay(&value, self.job.shape, &self.job.targets) else {
             // Written by another version: as good as missing, but the hold comes first.
             return match self.hold().await {
                 Ok(()) => self.phase = Phase::Running,
                 Err(error) => self.over(Ended::Failed(error)),
             };
         };
-        self.gather.frames(&frames, Show::Answer);
+        self.gather.frames(&frames);
         let rounds = self.host.rounds();
-        self.ready.push_back(Said::Began(Began { target, cached: true, rounds }));
+        self.ready.push_back(Said::Began(Began { target, dialect, tried: Vec::new(), cached: true, rounds }));
         self.ready.push_back(Said::Frames(frames));
         self.key = None;
         self.settle(Outcome::Cached, Ended::Complete).await;
@@ -303,25 +307,31 @@ where
             let bound = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
             deadlines.whole_ms = deadlines.whole_ms.min(bound);
         }
-        Plan { targets: 0, shape, deadlines, hedge: self.job.hedge, started: self.job.started }
+        Plan {
+            shape,
+            deadlines,
+            hedge: self.job.hedge,
+            retries: self.snapshot.config().retries.attempts,
+            started: self.job.started,
+            ..Plan::default()
+        }
     }
 
     async fn take(&mut self, op: Asking, driven: Driven) {
         match driven {
-            Driven::Frames { target, frames } => {
-                self.gather.frames(&frames, op.show);
-                if op.show == Show::Answer {
-                    if self.gather.begins() {
-                        let target =
-                            self.job.targets.get(target).map(|it| it.name.clone()).unwrap_or_default();
-                        let rounds = self.host.rounds();
-                        self.ready.push_back(Said::Began(Began { target, cached: false, rounds }));
-                    }
-                    self.tee.add(&frames);
-                    self.ready.push_back(Said::Frames(frames));
-                } else {
-                    self.gather.hidden(op.id, &frames);
-                }
+            Driven::Began { .. } if op.show == Show::Hidden => {}
+            Driven::Began { target, reports } => {
+                let Some(target) = self.job.targets.get(target) else { return };
+                let tried = self.gather.tried(&reports);
+                let (target, dialect) = (target.name.clone(), target.dialect);
+                let rounds = self.host.rounds();
+                self.ready.push_back(Said::Began(Began { target, dialect, tried, cached: false, rounds }));
+            }
+            Driven::Frames(frames) if op.show == Show::Hidden => self.gather.hidden(op.id, &frames),
+            Driven::Frames(frames) => {
+                self.gather.frames(&frames);
+                self.tee.add(&frames);
+                self.ready.push_back(Said::Frames(frames));
             }
             Driven::Ended { ended, reports } => self.ended(op, ended, &reports).await,
         }
@@ -334,6 +344,10 @@ where
                 if op.show == Show::Hidden {
                     self.ready.push_back(Said::Progress { step: op.id, done: true });
                 }
+                if let Some(error) = self.misshapen(op.show) {
+                    self.asks.clear();
+                    return self.settle(Outcome::Failed, Ended::Failed(error)).await;
+                }
                 let text = self.gather.take(op.id, op.show);
                 self.job.program.absorb(op.id, text);
                 return;
@@ -344,6 +358,17 @@ where
         };
         self.asks.clear();
         self.settle(outcome, ended).await;
+    }
+
+    /// Why a complete answer is not what was asked for. One that was cut short or refused says so itself.
+    fn misshapen(&self, show: Show) -> Option<Error> {
+        let answer = self.gather.answer();
+        let whole = show == Show::Answer && answer.finish == Some(Finish::Stop) && answer.has_only_text();
+        if !whole || self.job.format == Format::Text {
+            return None;
+        }
+        let why = schema::mismatch(&self.job.format, &answer.text())?;
+        Some(Error::new(Kind::Upstream, format!("the answer is not of the format that was asked for: {why}")))
     }
 
     /// Stores the receipt, then gives back what was not spent. When the stores fail now, the hold stays open and the
@@ -367,7 +392,7 @@ where
 
     fn cacheable(&mut self, outcome: &Outcome, receipt: &Receipt) -> Option<(Key, Bytes, Time)> {
         let key = self.key.take()?;
-        if *outcome != Outcome::Complete || self.gather.text().is_empty() {
+        if *outcome != Outcome::Complete || self.gather.answer().text().is_empty() {
             return None;
         }
         let target = receipt.attempts.iter().find(|it| it.outcome == crate::call::Fate::Answered)?;

@@ -156,6 +156,7 @@ pub fn refuse<H: Host>(host: &H, uri: &Uri, error: &Error) -> Response<Bytes> {
 fn finish<H: Host>(headers: &mut HeaderMap, host: &H, trace: &Trace, origin: Option<HeaderValue>) {
     response::set(headers, response::TRACE, trace.id());
     response::set(headers, response::REQUEST, trace.id());
+    response::set(headers, response::REQUEST_ANTHROPIC, trace.id());
     trace.write(headers, host.random());
     if let Some(origin) = origin {
         cors::open(headers, origin);
@@ -184,9 +185,17 @@ async fn dispatch<H: Host>(
     };
     let tenant = &identity.tenant;
     whole(match handler {
-        Handler::Completions | Handler::Chat | Handler::ChatStream | Handler::Embeddings => {
-            return Ok(left(answers::answer(host, snapshot, identity, asking, handler).await?));
+        Handler::Completions
+        | Handler::Responses
+        | Handler::Messages
+        | Handler::Generate
+        | Handler::GenerateStream
+        | Handler::Chat
+        | Handler::ChatStream
+        | Handler::Embeddings => {
+            return Ok(left(answers::answer(host, snapshot, identity, asking, handler, id).await?));
         }
+        Handler::CountTokens => answers::count_tokens(&asking)?,
         Handler::TaskEvents => return Ok(right(tasks::events(host, identity, &asking, id).await?)),
         Handler::TaskCreate => tasks::create(&host, &snapshot, &identity, &asking).await?,
         Handler::TaskRead => tasks::read(&host, tenant, id).await?,

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use opencode_core::config::rows::TargetRow;
+use opencode_core::wire::Dialect;
 use opencode_model::tiers::{self, FetchError, TIERS, Tier};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
@@ -169,6 +170,7 @@ impl Local {
             let row = TargetRow {
                 name,
                 base_url: format!("http://{address}/v1"),
+                dialect: Dialect::OpenAi,
                 model: model.name.clone(),
                 models: Vec::new(),
                 embeddings: Vec::new(),

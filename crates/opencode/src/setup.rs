@@ -80,6 +80,7 @@ fn development(data: &Data, secret: &str) -> Result<(TenantRow, KeyRow), String>
         requests_per_minute: 0,
         concurrency: 0,
         usd_per_day: 0.0,
+        targets: Vec::new(),
         features: Features::default(),
     };
     let key = KeyRow { id: DEV.to_owned(), tenant, hash: hash(secret, &key), role: Role::Operator };

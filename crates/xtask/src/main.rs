@@ -5,6 +5,7 @@
 
 mod artefacts;
 mod bench;
+mod catalog;
 mod deploy;
 mod failure;
 mod process;
@@ -22,7 +23,7 @@ const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   test [SUITE...] [--filter TEXT]  sets up the tools, builds what the suites need and runs them;
-                                   suites: unit tidy golden ports hosts config model clients contract
+                                   suites: unit tidy golden sim ports hosts faults config model clients contract
                                    deploy-check
                                    (all without a name)
   build [native|worker|lambda...]  builds the release artefacts (all without a name)
@@ -31,6 +32,8 @@ Usage: cargo xtask COMMAND
                                    measures the artefacts beside what else there is (all benchmarks without a name);
                                    --only names contestants and parts: direct,nginx,ours,tensorzero,portkey,
                                    litellm,worker,lambda,small,strong; LiteLLM is a download of 750 MB
+  catalog CSV DATE                 writes crates/core/catalog.toml from litellm's price list, without the models
+                                   that are switched off by DATE (YYYY-MM-DD)
   tools                            sets up every tool in the cache folder, if it is not there yet";
 
 fn main() -> ExitCode {
@@ -55,6 +58,7 @@ fn run() -> Result<()> {
         "build" => artefacts::build(names),
         "deploy-check" if names.is_empty() => deploy::check(),
         "bench" => bench::run(names, &arguments.bench),
+        "catalog" => catalog::write(names),
         "tools" if names.is_empty() => tools::set_up(&tools::ALL).map(drop),
         "help" => {
             println!("{USAGE}");

@@ -17,10 +17,14 @@ pub enum Suite {
     Tidy,
     /// Recorded answers, replayed.
     Golden,
+    /// Seeded calls over providers that lie, on virtual time.
+    Sim,
     /// The same random operations on every store.
     Ports,
     /// One black-box suite against every host.
     Hosts,
+    /// Every fault of an upstream, in every dialect, on every host.
+    Faults,
     /// The configuration while it changes, on every host.
     Config,
     /// The release binary in an empty folder, with the model that it serves.
@@ -34,12 +38,14 @@ pub enum Suite {
 }
 
 /// All suites, in the order they run.
-const ALL: [(Suite, &str); 10] = [
+const ALL: [(Suite, &str); 12] = [
     (Suite::Unit, "unit"),
     (Suite::Tidy, "tidy"),
     (Suite::Golden, "golden"),
+    (Suite::Sim, "sim"),
     (Suite::Ports, "ports"),
     (Suite::Hosts, "hosts"),
+    (Suite::Faults, "faults"),
     (Suite::Config, "config"),
     (Suite::Model, "model"),
     (Suite::Clients, "clients"),

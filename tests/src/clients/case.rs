@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::driver::{AI, Client, Drivers};
+use super::driver::Drivers;
+use super::outcome;
 use super::relay::Relay;
 use super::schema::Schemas;
+use super::sdk::{Client, Dialect};
 use super::wire::{self, Exchange};
 use crate::hosts::ctx::{Ctx, check, same};
 use crate::hosts::platform::Kind;
@@ -17,10 +19,23 @@ pub struct Case {
     pub clients: &'static [Client],
     /// The job: `op`, `stream`, `params` and so on. Its model is a fault of the wall, or after `=` any model's name.
     pub job: Value,
+    target: Dialect,
     gives: Value,
+    says: &'static str,
+    raises: Option<u16>,
     sends: Value,
-    calls: Option<usize>,
+    calls: Calls,
     wrong_key: bool,
+}
+
+/// How many calls must reach the upstream.
+#[derive(Clone, Copy)]
+enum Calls {
+    /// As many as the SDK made.
+    AsSent,
+    Exactly(usize),
+    /// The platform may try again.
+    Any,
 }
 
 impl Case {
@@ -30,9 +45,12 @@ impl Case {
             name: name.to_owned(),
             clients,
             job,
+            target: Dialect::Chat,
             gives: json!({ "error": null }),
+            says: "",
+            raises: None,
             sends: json!({}),
-            calls: None,
+            calls: Calls::AsSent,
             wrong_key: false,
         }
     }
@@ -49,14 +67,33 @@ impl Case {
         self
     }
 
-    /// The SDK raises its exception of this class for this status. `ai` has one class for all.
-    pub fn raises(self, class: &str, status: u16) -> Self {
-        self.gives(json!({ "error": { "class": class, "status": status, "is_api_error": true } }))
+    /// Over the target that speaks this dialect, instead of chat completions.
+    pub fn over(mut self, target: Dialect) -> Self {
+        self.target = target;
+        self
+    }
+
+    /// The text holds this.
+    pub fn says(mut self, text: &'static str) -> Self {
+        self.says = text;
+        self
+    }
+
+    /// The SDK raises its exception for this status.
+    pub fn raises(mut self, status: u16) -> Self {
+        self.raises = Some(status);
+        self.gives(json!({ "error": { "status": status, "is_api_error": true } }))
     }
 
     /// How many calls must reach the upstream. Unsaid: as many as the SDK made.
     pub fn calls(mut self, calls: usize) -> Self {
-        self.calls = Some(calls);
+        self.calls = Calls::Exactly(calls);
+        self
+    }
+
+    /// The platform may try an upstream again.
+    pub fn tried_again(mut self) -> Self {
+        self.calls = Calls::Any;
         self
     }
 
@@ -86,12 +123,8 @@ impl Case {
         schemas: Option<&Schemas>,
     ) -> Result<(), String> {
         let relay = Relay::start(&ctx.base_url).await?;
-        let mut outcome = drivers.run(client, self.job_for(client, ctx, &relay)).await?;
-        // Vercel writes `tool-calls`.
-        if let Some(finish) = outcome["finish"].as_str().map(|finish| finish.replace('-', "_")) {
-            outcome["finish"] = json!(finish);
-        }
-        contains(&outcome, &self.gives_to(client)).map_err(|why| format!("{why}; the SDK gave {outcome}"))?;
+        let outcome = outcome::neutral(drivers.run(client, self.job_for(client, ctx, &relay)).await?);
+        self.came(client, &outcome).map_err(|why| format!("{why}; the SDK gave {outcome}"))?;
         let stopped = self.job["stop_after"].is_u64();
         if stopped {
             cancelled(ctx).await?;
@@ -105,34 +138,37 @@ impl Case {
             answered(exchange, stopped || self.job["retries"].is_u64())?;
             schemas.map_or(Ok(()), |schemas| schemas.check(exchange))?;
         }
-        self.reached(ctx, &exchanges)
+        self.reached(client, ctx, &exchanges)
     }
 
     fn job_for(&self, client: Client, ctx: &Ctx, relay: &Relay) -> Value {
         let mut job = self.job.clone();
         let key = &ctx.keys.acme;
         let wrong = format!("{}{}", &key[..key.len() - 6], "aaaaaa");
-        job["sdk"] = json!(client.name());
-        job["url"] = json!(format!("{}/v1", relay.url));
-        job["key"] = json!(if self.wrong_key { &wrong } else { key });
-        if let Some(model) = self.job["params"]["model"].as_str() {
-            let model = model.strip_prefix('=').map_or_else(|| ctx.model(model), str::to_owned);
-            job["params"]["model"] = json!(model);
-        }
+        let named = |model: &str| match model.strip_prefix('=') {
+            Some(name) => name.to_owned(),
+            None => format!("{}/{model}~{}", self.target.target(), ctx.tag),
+        };
+        let model = self.job["params"]["model"].as_str().map(named);
+        let key = if self.wrong_key { &wrong } else { key };
+        client.address(&mut job, &relay.url, key, model.as_deref());
         job
     }
 
-    fn gives_to(&self, client: Client) -> Value {
-        let mut gives = self.gives.clone();
-        if let (true, Some(error)) = (AI.contains(&client), gives["error"].as_object_mut()) {
-            error.remove("class");
+    /// The SDK made of the answer what it must.
+    fn came(&self, client: Client, outcome: &Value) -> Result<(), String> {
+        outcome::contains(outcome, &self.gives)?;
+        if let Some(class) = self.raises.and_then(|status| client.class(status)) {
+            same("the exception", outcome["error"]["class"].as_str(), Some(class))?;
         }
-        gives
+        let text = outcome["texts"][0].as_str().unwrap_or_default();
+        check(text.contains(self.says), || format!("no {:?} in the text", self.says))?;
+        outcome::holds_together(outcome, client.dialect)
     }
 
-    /// Each request of the SDK reached the upstream as it was sent, but for the target's prefix and the platform's
-    /// own wish for a usage frame.
-    fn reached(&self, ctx: &Ctx, exchanges: &[Exchange]) -> Result<(), String> {
+    /// Each request of the SDK reached the upstream; where that speaks the same dialect, as it was sent but for what the
+    /// platform replaces.
+    fn reached(&self, client: Client, ctx: &Ctx, exchanges: &[Exchange]) -> Result<(), String> {
         if self.job["params"]["model"].as_str().is_none_or(|model| model.starts_with('=')) {
             return Ok(());
         }
@@ -143,14 +179,19 @@ impl Case {
             .iter()
             .map(|body| serde_json::from_str(body).unwrap_or_default())
             .collect();
-        same("calls to the upstream", bodies.len(), self.calls.unwrap_or(sent.len()))?;
-        for (body, sent) in bodies.iter().zip(&sent) {
-            same("the upstream's request", body, &passed_on(sent))?;
+        match self.calls {
+            Calls::AsSent => same("calls to the upstream", bodies.len(), sent.len())?,
+            Calls::Exactly(calls) => same("calls to the upstream", bodies.len(), calls)?,
+            Calls::Any => return Ok(()),
+        }
+        if client.dialect == self.target {
+            for (body, sent) in bodies.iter().zip(&sent) {
+                same("the upstream's request", body, &passed_on(sent, self.target))?;
+            }
         }
         match bodies.first() {
-            Some(first) => {
-                contains(first, &self.sends).map_err(|why| format!("{why}; the upstream got {first}"))
-            }
+            Some(first) => outcome::contains(first, &self.sends)
+                .map_err(|why| format!("{why}; the upstream got {first}")),
             None => Ok(()),
         }
     }
@@ -172,34 +213,24 @@ async fn cancelled(ctx: &Ctx) -> Result<(), String> {
     same("upstream calls cancelled", stats.cancelled(), usize::from(notices))
 }
 
-fn passed_on(sent: &Value) -> Value {
+/// A request as an upstream of the caller's own dialect gets it: without the target's prefix and, in a chat, with the
+/// platform's own wish for a usage frame. Gemini's model stands in the path.
+fn passed_on(sent: &Value, dialect: Dialect) -> Value {
     let mut body = sent.clone();
-    let model = sent["model"].as_str().unwrap_or_default();
-    body["model"] = json!(model.strip_prefix("wall/").unwrap_or(model));
-    if sent["stream"] == true {
+    if let Some(model) = sent["model"].as_str() {
+        let prefix = format!("{}/", dialect.target());
+        body["model"] = json!(model.strip_prefix(&prefix).unwrap_or(model));
+    }
+    if dialect == Dialect::Chat && sent["stream"] == true {
         if !body["stream_options"].is_object() {
             body["stream_options"] = json!({});
         }
         body["stream_options"]["include_usage"] = json!(true);
     }
-    body
-}
-
-/// Whether `actual` has every member of `expected`, all the way down; a list must be as long.
-fn contains(actual: &Value, expected: &Value) -> Result<(), String> {
-    match (actual, expected) {
-        (Value::Object(actual), Value::Object(expected)) => {
-            expected.iter().try_for_each(|(name, expected)| {
-                let actual = actual.get(name).unwrap_or(&Value::Null);
-                contains(actual, expected).map_err(|why| format!("{name}: {why}"))
-            })
-        }
-        (Value::Array(actual), Value::Array(expected)) if actual.len() == expected.len() => {
-            actual.iter().zip(expected).try_for_each(|(actual, expected)| contains(actual, expected))
-        }
-        _ if actual == expected => Ok(()),
-        _ => Err(format!("{actual}, not {expected}")),
+    if dialect == Dialect::Responses {
+        body["store"] = json!(false);
     }
+    body
 }
 
 fn merge(into: &mut Value, members: Value) {
@@ -210,19 +241,5 @@ fn merge(into: &mut Value, members: Value) {
             }
         }
         (into, member) => *into = member,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_part_is_found_and_a_difference_too() {
-        let whole = json!({ "a": 1, "b": { "c": [{ "d": 2, "e": 3 }] } });
-        assert!(contains(&whole, &json!({ "b": { "c": [{ "d": 2 }] }, "none": null })).is_ok());
-        for wrong in [json!({ "a": 2 }), json!({ "b": { "c": [] } }), json!({ "x": 1 })] {
-            assert!(contains(&whole, &wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! The processes that the SDKs run in: one a package for the whole suite. Jobs go in and answers come out as lines.
+//! The processes that the SDKs run in: one a script for the whole suite. Jobs go in and answers come out as lines.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,73 +13,42 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::sdk::Client;
 use crate::tools;
 
 /// A job ends by the SDK's own limit, 25 s, before this.
 const LIMIT: Duration = Duration::from_secs(40);
 
-/// A client under test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Client {
-    /// PyPI's `openai`, with threads.
-    Python,
-    /// PyPI's `openai`, with asyncio.
-    PythonAsync,
-    /// npm's `openai`.
-    Node,
-    /// `ai` over `@ai-sdk/openai`.
-    AiOpenAi,
-    /// `ai` over `@ai-sdk/openai-compatible`.
-    AiCompatible,
-}
+/// All drivers, by their script.
+pub struct Drivers(HashMap<&'static str, Driver>);
 
-/// OpenAI's own.
-pub const OPENAI: &[Client] = &[Client::Python, Client::PythonAsync, Client::Node];
-/// Vercel's.
-pub const AI: &[Client] = &[Client::AiOpenAi, Client::AiCompatible];
-/// All.
-pub const EVERY: &[Client] =
-    &[Client::Python, Client::PythonAsync, Client::Node, Client::AiOpenAi, Client::AiCompatible];
-
-impl Client {
-    /// Its name in a trial's, and in a job's `sdk`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Python => "openai-python",
-            Self::PythonAsync => "openai-python-async",
-            Self::Node => "openai-node",
-            Self::AiOpenAi => "ai-openai",
-            Self::AiCompatible => "ai-compatible",
-        }
-    }
-}
-
-/// All drivers.
-pub struct Drivers {
-    python: Driver,
-    node: Driver,
-    ai: Driver,
-}
+const SCRIPTS: [&str; 9] = [
+    "openai_jobs.py",
+    "openai_jobs.mjs",
+    "responses_jobs.py",
+    "responses_jobs.mjs",
+    "anthropic_jobs.py",
+    "anthropic_jobs.mjs",
+    "google_jobs.py",
+    "google_jobs.mjs",
+    "ai_jobs.mjs",
+];
 
 impl Drivers {
     /// Starts them; what they say on standard error is in `folder`.
     pub fn start(folder: &Path) -> Result<Self, String> {
         std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
         let (python, node) = (tools::path(tools::CLIENTS_PYTHON)?, tools::path(tools::NODE)?);
-        Ok(Self {
-            python: Driver::start(&python, "openai_jobs.py", folder)?,
-            node: Driver::start(&node, "openai_jobs.mjs", folder)?,
-            ai: Driver::start(&node, "ai_jobs.mjs", folder)?,
-        })
+        let start = |script: &'static str| {
+            let program = if script.ends_with(".py") { &python } else { &node };
+            Ok((script, Driver::start(program, script, folder)?))
+        };
+        SCRIPTS.into_iter().map(start).collect::<Result<_, String>>().map(Self)
     }
 
     /// Runs a job with a client; gives what it made of the platform's answer.
     pub async fn run(&self, client: Client, job: Value) -> Result<Value, String> {
-        let driver = match client {
-            Client::Python | Client::PythonAsync => &self.python,
-            Client::Node => &self.node,
-            Client::AiOpenAi | Client::AiCompatible => &self.ai,
-        };
+        let driver = self.0.get(client.script).ok_or_else(|| format!("{} is not started", client.script))?;
         driver.run(job).await
     }
 }

@@ -2,13 +2,17 @@
 //!
 //! A case is a row of data: a job for an SDK, what the SDK must make of the answer, and what must have reached the
 //! upstream. Between SDK and host stands a relay that keeps every byte; each answer and chunk that went by is held
-//! against OpenAI's own schema. A case is a trial for each client: `openai-python::chat/stream`.
+//! against OpenAI's own schema, where it is in one of OpenAI's dialects; what other SDKs need of an answer, they check
+//! themselves. A case is a trial for each client: `openai-python::chat/stream`.
 
 mod case;
 mod cases;
 mod driver;
+mod outcome;
 mod relay;
 mod schema;
+mod sdk;
+mod spelling;
 mod wire;
 
 use std::path::Path;
@@ -17,8 +21,9 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Trial};
 
 use self::case::Case;
-use self::driver::{Client, Drivers};
+use self::driver::Drivers;
 use self::schema::Schemas;
+use self::sdk::Client;
 use crate::hosts::ctx::Ctx;
 use crate::hosts::platform::{Kind, Platform};
 use crate::suite::{self, RUNTIME};
@@ -83,7 +88,7 @@ fn trial(
     wall: &Arc<Wall>,
     bench: &Arc<Bench>,
 ) -> Trial {
-    let name = format!("{}::{}", client.name(), case.name);
+    let name = format!("{}::{}", client.name, case.name);
     let ctx = Ctx::new(Arc::clone(platform), Arc::clone(wall), &name);
     let (case, bench) = (Arc::clone(case), Arc::clone(bench));
     let run = move || {

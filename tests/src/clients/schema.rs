@@ -1,13 +1,14 @@
 //! OpenAI's own description of its API, where `shared/specs` lies beside the project: what every answer on the wire is
 //! held against.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jsonschema::{Registry, Validator};
 use serde_json::{Value, json};
 
 use super::wire::Exchange;
+use crate::hosts::ctx::check;
 
 /// A name for the document, which is never fetched.
 const DOCUMENT: &str = "urn:openai-openapi";
@@ -16,6 +17,8 @@ const DOCUMENT: &str = "urn:openai-openapi";
 pub struct Schemas {
     completion: Validator,
     chunk: Validator,
+    response: Validator,
+    events: BTreeMap<String, Validator>,
     models: Validator,
     model: Validator,
     embeddings: Validator,
@@ -35,6 +38,7 @@ impl Schemas {
         let text = std::fs::read_to_string(&file).map_err(|error| failed(&error))?;
         let mut document: Value = serde_json::from_str(&text).map_err(|error| failed(&error))?;
         spell_out_nullable(&mut document["components"]["schemas"]);
+        let events = event_names(&document["components"]["schemas"]);
         let registry = Registry::new()
             .add(DOCUMENT, document)
             .and_then(|registry| registry.prepare())
@@ -47,6 +51,11 @@ impl Schemas {
         Ok(Some(Self {
             completion: validator("CreateChatCompletionResponse")?,
             chunk: validator("CreateChatCompletionStreamResponse")?,
+            response: validator("Response")?,
+            events: events
+                .into_iter()
+                .map(|(event, schema)| Ok((event, validator(&schema)?)))
+                .collect::<Result<_, String>>()?,
             models: validator("ListModelsResponse")?,
             model: validator("Model")?,
             embeddings: validator("CreateEmbeddingResponse")?,
@@ -54,19 +63,28 @@ impl Schemas {
         }))
     }
 
-    /// Holds one answer against the schema of its route.
+    /// Holds one answer against the schema of its route. Other companies' dialects have none here.
     pub fn check(&self, exchange: &Exchange) -> Result<(), String> {
         let Exchange { path, status, .. } = exchange;
+        let route = path.rsplit_once("/v1/").map(|(_, route)| route);
+        // Google's SDKs ask for `/v1/models/MODEL:generateContent`.
+        let other =
+            |route: &str| route.starts_with("messages") || route.to_lowercase().ends_with("generatecontent");
+        if route.is_none_or(other) {
+            return Ok(());
+        }
         match exchange.media() {
+            "text/event-stream" if *status == 200 && route == Some("responses") => self.events(exchange),
             "text/event-stream" if *status == 200 => self.stream(exchange),
             // A client that tries again may leave a refusal unread.
             "application/json" if !exchange.complete => Ok(()),
             "application/json" => {
                 let mut body: Value = serde_json::from_str(&exchange.body)
                     .map_err(|error| format!("{path} answered no JSON: {error}: {}", exchange.body))?;
-                let validator = match path.rsplit_once("/v1/").map(|(_, route)| route) {
+                let validator = match route {
                     _ if *status >= 400 => &self.error,
                     Some("chat/completions") => &self.completion,
+                    Some("responses") => &self.response,
                     Some("models") => &self.models,
                     Some("embeddings") => {
                         without_base64(&mut body);
@@ -79,6 +97,21 @@ impl Schemas {
             }
             other => Err(format!("{path} answered {status} as {other:?}: {}", exchange.body)),
         }
+    }
+
+    /// Every event by itself; then what the schema says in words only: they are numbered in order, and each is named.
+    fn events(&self, exchange: &Exchange) -> Result<(), String> {
+        for (number, event) in exchange.events().into_iter().enumerate() {
+            let data = event.json();
+            let validator = self.events.get(&event.name);
+            holds(
+                validator.ok_or_else(|| format!("no schema is known for the event {}", event.name))?,
+                &data,
+            )?;
+            let fits = data["sequence_number"] == json!(number) && data["type"] == json!(event.name);
+            check(fits, || format!("event {number}, named {}: {data}", event.name))?;
+        }
+        Ok(())
     }
 
     /// Every chunk by itself; then what the schema says in words only: one id and one time in a stream.
@@ -98,6 +131,17 @@ impl Schemas {
         }
         if seen.len() > 1 { Err(format!("one stream, several ids or times: {seen:?}")) } else { Ok(()) }
     }
+}
+
+/// Each event of Responses, with the name of its schema.
+fn event_names(schemas: &Value) -> Vec<(String, String)> {
+    let all = schemas["ResponseStreamEvent"]["anyOf"].as_array().cloned().unwrap_or_default();
+    let named = |one: &Value| {
+        let schema = one["$ref"].as_str()?.rsplit('/').next()?;
+        let event = schemas[schema]["properties"]["type"]["enum"][0].as_str()?;
+        Some((event.to_owned(), schema.to_owned()))
+    };
+    all.iter().filter_map(named).collect()
 }
 
 fn holds(validator: &Validator, body: &Value) -> Result<(), String> {

@@ -38,10 +38,16 @@ impl Exchange {
         events
     }
 
-    /// Whether the body came to its end, or to where clients hang up: `[DONE]`, and an error event.
+    /// Whether the body came to its end, or to where clients hang up: each dialect's last event, and an error event.
     pub fn ends(&self) -> bool {
-        let last = self.events().pop();
-        self.complete || last.is_some_and(|event| event.data == "[DONE]" || !event.json()["error"].is_null())
+        const LAST: [&str; 5] =
+            ["error", "message_stop", "response.completed", "response.incomplete", "response.failed"];
+        let ends = |event: Event| {
+            let data = event.json();
+            let last = data["type"].as_str().is_some_and(|name| LAST.contains(&name));
+            last || event.data == "[DONE]" || !data["error"].is_null()
+        };
+        self.complete || self.events().pop().is_some_and(ends)
     }
 
     /// The answer's media type, without parameters.

@@ -4,15 +4,16 @@ use std::path::Path;
 
 use bytes::Bytes;
 use libtest_mimic::Failed;
-use opencode_core::api::voice::Voice;
-use opencode_core::call::{Call, Ended, Input, Plan, Shape, Step};
+use opencode_core::api::voice::{Platform, Speaker, Voice};
+use opencode_core::call::{Call, Ended, Input, Plan, Planned, Shape, Step};
 use opencode_core::config::Deadlines;
 use opencode_core::host::Time;
-use opencode_core::run::Final;
-use opencode_core::wire::Frame;
-use opencode_core::wire::event::{Event, Usage};
+use opencode_core::run::{Began, Final};
+use opencode_core::wire::answer::Answer;
+use opencode_core::wire::event::Usage;
+use opencode_core::wire::{Dialect, Frame};
 
-use super::expect;
+use super::{DIALECTS, expect, head};
 
 /// What a stream comes to.
 #[derive(Debug, Default, PartialEq)]
@@ -28,14 +29,19 @@ pub struct Played {
 }
 
 /// Checks one case.
-pub fn check(case: &Path) -> Result<(), Failed> {
+pub fn check(dialect: Dialect, case: &Path) -> Result<(), Failed> {
     let body = std::fs::read(case.join("upstream.sse"))?;
-    let whole = play(&[&body]);
+    let whole = play(dialect, &[&body]);
     expect(case, "events.txt", &events(&whole))?;
-    expect(case, "caller.openai.sse", &caller(&mut Voice::pass(false), &whole))?;
-    expect(case, "caller.platform.sse", &caller(&mut Voice::platform("TRACE", "chat"), &whole))?;
+    for (name, spoken) in DIALECTS {
+        let speaker = Speaker::new(spoken, true, head());
+        let seen = caller(Voice::Speaker(Box::new(speaker)), dialect, &whole);
+        expect(case, &format!("caller.{name}.sse"), &seen)?;
+    }
+    let platform = Voice::Platform(Platform::new("TRACE", "chat"));
+    expect(case, "caller.platform.sse", &caller(platform, dialect, &whole))?;
     for (name, pieces) in splits(&body) {
-        let played = play(&pieces);
+        let played = play(dialect, &pieces);
         if played != whole {
             return Err(format!("{name}: another answer\n{}", events(&played)).into());
         }
@@ -65,13 +71,12 @@ fn splits(body: &[u8]) -> Vec<(String, Vec<&[u8]>)> {
 }
 
 /// Plays a body, in these pieces, through a call with one target.
-pub fn play(pieces: &[&[u8]]) -> Played {
+pub fn play(dialect: Dialect, pieces: &[&[u8]]) -> Played {
     let plan = Plan {
-        targets: 1,
+        targets: vec![Planned { dialect, context: 0 }],
         shape: Shape::Stream,
         deadlines: Deadlines::default(),
-        hedge: None,
-        started: Time(0),
+        ..Plan::default()
     };
     let mut call = Call::new(plan, Time(0));
     let mut played = Played::default();
@@ -104,18 +109,17 @@ fn events(played: &Played) -> String {
 }
 
 /// What a caller sees, from the first byte to the last.
-fn caller(voice: &mut Voice, played: &Played) -> String {
+fn caller(mut voice: Voice, dialect: Dialect, played: &Played) -> String {
     let mut bytes = voice.start().to_vec();
+    if !played.frames.is_empty() {
+        voice.began(&Began { target: "wall/m".to_owned(), dialect, ..Began::default() });
+    }
     bytes.extend_from_slice(&voice.frames(&played.frames));
-    let text = played.frames.iter().flat_map(|frame| &frame.events).filter_map(|event| match event {
-        Event::Text(text) => Some(text.as_str()),
-        _ => None,
-    });
+    let mut answer = Answer::default();
+    played.frames.iter().flat_map(|frame| &frame.events).for_each(|event| answer.add(event));
     let last = Final {
         ended: played.ended.clone().unwrap_or(Ended::Left),
-        text: text.collect(),
-        tools: Vec::new(),
-        finish: None,
+        answer,
         usage: played.usage.unwrap_or_default(),
         tried: Vec::new(),
     };

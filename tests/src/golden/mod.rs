@@ -1,25 +1,27 @@
 //! Recorded exchanges of each dialect, replayed whole, at every byte and at seeded splits.
 //!
 //! `tests/golden/<dialect>/answers/<case>/` holds what a provider streams (`upstream.sse`) and what comes of it: the
-//! neutral events, what a caller of the same dialect sees and what a caller of the platform's routes sees.
-//! `whole/<case>/` holds answers that are not streamed; `requests/<case>/` a caller's request and the one that goes
-//! upstream. With `UPDATE_GOLDEN=1` the expectations are written anew: read the difference before committing it.
+//! neutral events, and what callers of each dialect and of the platform's routes see. `whole/<case>/` holds answers that
+//! are not streamed; `requests/<case>/` a caller's request and what goes upstream, in each dialect. With `UPDATE_GOLDEN=1` the expectations are written anew: read the difference before committing it.
 
 mod answers;
 mod captures;
 mod requests;
+mod responses;
 mod whole;
 
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::{Failed, Trial};
+use opencode_core::wire::Dialect;
+use opencode_core::wire::answer::Head;
 
 /// Every recording.
 pub fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
-    for dialect in ["openai"] {
+    for (dialect, spoken) in DIALECTS {
         for (kind, check) in [
-            ("answers", answers::check as fn(&Path) -> Result<(), Failed>),
+            ("answers", answers::check as fn(Dialect, &Path) -> Result<(), Failed>),
             ("whole", whole::check),
             ("requests", requests::check),
         ] {
@@ -27,12 +29,26 @@ pub fn trials() -> Vec<Trial> {
             assert!(!cases.is_empty(), "no golden cases in {dialect}/{kind}");
             for case in cases {
                 let name = case.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                trials.push(Trial::test(format!("{dialect}/{kind}/{name}"), move || check(&case)));
+                trials.push(Trial::test(format!("{dialect}/{kind}/{name}"), move || check(spoken, &case)));
             }
         }
     }
     trials.extend(captures::trials());
+    trials.extend(responses::trial());
     trials
+}
+
+/// By the names of their folders.
+const DIALECTS: [(&str, Dialect); 4] = [
+    ("openai", Dialect::OpenAi),
+    ("responses", Dialect::Responses),
+    ("anthropic", Dialect::Anthropic),
+    ("gemini", Dialect::Gemini),
+];
+
+/// What answers are written under.
+fn head() -> Head {
+    Head { id: "ID".to_owned(), model: "model".to_owned(), created: 7, input_estimate: 11, ..Head::default() }
 }
 
 fn root() -> PathBuf {

@@ -128,9 +128,19 @@ impl Platform {
 
     /// A tenant's receipts.
     pub async fn receipts(&self, key: &str) -> Result<Vec<Value>, String> {
-        let mut response = self.get("/api/v1/receipts?limit=500").key(key).send().await?;
-        let json = response.json().await?;
-        json["receipts"].as_array().cloned().ok_or_else(|| format!("no receipts: {} {json}", response.status))
+        let mut receipts: Vec<Value> = Vec::new();
+        loop {
+            let after = receipts.last().and_then(|last| last["id"].as_str()).unwrap_or_default();
+            let path = format!("/api/v1/receipts?limit=500&after={after}");
+            let mut response = self.get(&path).key(key).send().await?;
+            let json = response.json().await?;
+            let page = json["receipts"].as_array().cloned();
+            let page = page.ok_or_else(|| format!("no receipts: {} {json}", response.status))?;
+            if page.is_empty() {
+                return Ok(receipts);
+            }
+            receipts.extend(page);
+        }
     }
 
     /// Waits until a tenant's receipts that mention `tag` look as wanted; gives them.

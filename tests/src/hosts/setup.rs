@@ -59,6 +59,9 @@ idle_ms = 1500
 whole_ms = 15000
 grace_ms = 1000
 
+[retries]
+attempts = 0
+
 [features]
 cache = true
 cache_ttl_seconds = 60
@@ -86,6 +89,36 @@ base_url = "{wall}"
 model = "ok"
 models = ["*"]
 secret = "WALL_KEY"
+
+[[targets]]
+name = "wall-responses"
+base_url = "{wall}"
+dialect = "responses"
+model = "ok"
+models = ["*"]
+secret = "WALL_KEY"
+usd_per_mtok_in = 1.0
+usd_per_mtok_out = 2.0
+
+[[targets]]
+name = "wall-anthropic"
+base_url = "{wall}"
+dialect = "anthropic"
+model = "ok"
+models = ["*"]
+secret = "WALL_KEY"
+usd_per_mtok_in = 1.0
+usd_per_mtok_out = 2.0
+
+[[targets]]
+name = "wall-gemini"
+base_url = "{wall}beta"
+dialect = "gemini"
+model = "ok"
+models = ["*"]
+secret = "WALL_KEY"
+usd_per_mtok_in = 1.0
+usd_per_mtok_out = 2.0
 
 [[tenants]]
 name = "acme"

@@ -75,6 +75,11 @@ impl Model {
         }
     }
 
+    /// An account as it stands.
+    pub fn account(&self, key: &Key) -> Option<&Account> {
+        self.accounts.get(key)
+    }
+
     fn live(&self, key: &Key, now: Time) -> Option<Stored> {
         let (stored, expires) = self.records.get(key)?;
         expires.is_none_or(|expires| now < expires).then(|| stored.clone())

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::dialect::error;
+use super::dialect::Dialect;
+use super::dialect::chat::plain;
 use super::fault::{self, Fault};
 use super::{Call, End, Shared};
 use crate::h1::Head;
@@ -17,25 +18,18 @@ pub(super) fn answer(shared: &Shared, body: &[u8], head: &Head) -> (u16, String)
     let (name, tag) = model.split_once('~').unwrap_or((model, ""));
     let known = (name == "embed").then_some(200).or_else(|| status(name));
     let (Some(status), Some(inputs)) = (known, inputs(&json["input"])) else {
-        return (404, error("the wall has no such model, or the input is none"));
+        return (404, plain("the wall has no such model, or the input is none"));
     };
-    let call = Call {
-        model: model.to_owned(),
-        stream: false,
-        authorization: head.header("authorization").map(str::to_owned),
-        traceparent: head.header("traceparent").map(str::to_owned),
-        body: String::from_utf8_lossy(body).into_owned(),
-        tokens: 0,
-        end: End::Open,
-    };
+    let call = Call::new(Dialect::Chat, model, false, body, head, shared.start.elapsed());
     {
         let mut book = shared.book.lock().unwrap();
         let index = book.came(tag, call);
         book.headed(tag);
-        book.call(tag, index).end = End::Completed;
+        let call = book.call(tag, index);
+        (call.status, call.end, call.ended) = (Some(status), End::Completed, Some(shared.start.elapsed()));
     }
     if status != 200 {
-        return (status, error(&format!("the wall answers {status}")));
+        return (status, plain(&format!("the wall answers {status}")));
     }
     let as_text = json["encoding_format"] == "base64";
     let data = inputs.iter().enumerate().map(|(index, input)| {
@@ -70,7 +64,7 @@ fn inputs(input: &Value) -> Option<Vec<String>> {
 }
 
 fn status(name: &str) -> Option<u16> {
-    match fault::parse(name)?.0 {
+    match fault::parse(name)?.0.fault {
         Fault::Status(status, _) => Some(status),
         _ => None,
     }

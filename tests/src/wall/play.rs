@@ -7,15 +7,22 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 
 use super::Shared;
-use super::dialect::{Asked, error};
+use super::answer::Answer;
+use super::dialect::{Dialect, Voice, chat};
 use super::embed;
-use super::fault;
-use super::script::{Step, script};
+use super::fault::{self, Fault};
+use super::reason::Reason;
+use super::script::{Step, Turn, refusal, script};
 use super::stats::{Call, End};
 use crate::h1::{Conn, Head};
 
-const STREAM: &[u8] =
-    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+/// What becomes of a connection after a call.
+enum Then {
+    Next,
+    Close,
+    Fin,
+    Reset,
+}
 
 /// Answers one request after another until either side ends the connection.
 pub(super) async fn connection(stream: TcpStream, shared: Arc<Shared>) {
@@ -28,12 +35,15 @@ pub(super) async fn connection(stream: TcpStream, shared: Arc<Shared>) {
                 let (status, answer) = embed::answer(&shared, &body, &head);
                 conn.respond(status, "", answer.as_bytes()).await
             }
-            ("POST", "/v1/chat/completions") => match chat(&mut conn, &shared, &body, &head).await {
-                Some(Step::Reset) => return conn.reset(),
-                Some(_) => return,
-                None => Ok(()),
-            },
-            _ => conn.respond(404, "", error("no such route on the wall").as_bytes()).await,
+            ("POST", target) if Dialect::of(target).is_some() => {
+                match called(&mut conn, &shared, &body, &head).await {
+                    Then::Next => Ok(()),
+                    Then::Close => return,
+                    Then::Fin => return conn.fin().await,
+                    Then::Reset => return conn.reset(),
+                }
+            }
+            _ => conn.respond(404, "", chat::plain("no such route on the wall").as_bytes()).await,
         };
         if done.is_err() {
             return;
@@ -47,37 +57,62 @@ async fn models(conn: &mut Conn) -> io::Result<()> {
     conn.respond(200, "", body.as_bytes()).await
 }
 
-/// Plays one call. `None`: the connection can be used again; otherwise the step that it ended with.
-async fn chat(conn: &mut Conn, shared: &Shared, body: &[u8], head: &Head) -> Option<Step> {
-    let asked = Asked::read(body);
-    let known = asked.as_ref().and_then(|asked| fault::parse(&asked.model));
-    let (Some(asked), Some((fault, tag))) = (&asked, known) else {
-        let refused = conn.respond(404, "", error("the wall has no such model").as_bytes()).await;
-        return refused.is_err().then_some(Step::Hang);
+/// Plays one call.
+async fn called(conn: &mut Conn, shared: &Shared, body: &[u8], head: &Head) -> Then {
+    let target = head.word(1);
+    let Some(dialect) = Dialect::of(target) else { return Then::Close };
+    let asked = match dialect.read(target, body) {
+        Ok(asked) => asked,
+        Err(reason) => return unknown(conn, dialect, &reason).await,
     };
-    let call = Call {
-        model: asked.model.clone(),
-        stream: asked.stream,
-        authorization: head.header("authorization").map(str::to_owned),
-        traceparent: head.header("traceparent").map(str::to_owned),
-        body: String::from_utf8_lossy(body).into_owned(),
-        tokens: 0,
-        end: End::Open,
+    let Some((order, tag)) = fault::parse(&asked.model) else {
+        return unknown(conn, dialect, &Reason::Model).await;
     };
-    let index = shared.book.lock().unwrap().came(tag, call);
-    let mut played = Played { shared, tag, index, waits: true };
-    for step in script(&fault, asked, index + 1) {
+    let call = Call::new(dialect, &asked.model, asked.stream, body, head, shared.start.elapsed());
+    let (index, turn) = came(shared, tag, call, &order.fault);
+    let answer = Answer::of(&order, &asked);
+    let steps = match dialect.refuses(head) {
+        Some(reason) => vec![refusal(dialect, &reason)],
+        None => script(&order, &asked, &answer, turn),
+    };
+    let voice = dialect.voice(&asked, &answer);
+    let mut played = Played { shared, tag, index, waits: true, dialect, voice };
+    for step in steps {
         if played.step(conn, &step).await.is_err() {
             played.end(End::Cancelled);
-            return Some(Step::Hang);
+            return Then::Close;
         }
-        if matches!(step, Step::Reset) {
-            played.end(End::Broken);
-            return Some(step);
-        }
+        let then = match step {
+            Step::Reset => Then::Reset,
+            Step::Fin => Then::Fin,
+            _ => continue,
+        };
+        played.end(End::Broken);
+        return then;
     }
     played.end(End::Completed);
-    None
+    Then::Next
+}
+
+/// A call that no tag can be found for.
+async fn unknown(conn: &mut Conn, dialect: Dialect, reason: &Reason) -> Then {
+    let refused = conn.respond(reason.status(), "", dialect.error(reason).as_bytes()).await;
+    if refused.is_ok() { Then::Next } else { Then::Close }
+}
+
+/// Notes a call; gives its place in the tag's list, and which call it is.
+fn came(shared: &Shared, tag: &str, call: Call, fault: &Fault) -> (usize, Turn) {
+    let mut book = shared.book.lock().unwrap();
+    let left = match fault {
+        Fault::RetryAfter(seconds) => book.left(&call.model, *seconds),
+        _ => None,
+    };
+    let model = call.model.clone();
+    let index = book.came(tag, call);
+    let list = &book.tags[tag].list;
+    let of_model = list.iter().filter(|call| call.model == model).count();
+    book.call(tag, index).early = left.is_some() && of_model > 1;
+    (index, Turn { number: index + 1, of_model, left })
 }
 
 struct Played<'a> {
@@ -85,6 +120,8 @@ struct Played<'a> {
     tag: &'a str,
     index: usize,
     waits: bool,
+    dialect: Dialect,
+    voice: Box<dyn Voice + 'a>,
 }
 
 impl Played<'_> {
@@ -95,11 +132,11 @@ impl Played<'_> {
             Step::Gate => still(conn, self.shared.released(self.tag)).await,
             Step::Hang => still(conn, pending()).await,
             Step::Whole(status, headers, body) => {
-                self.headed();
+                self.headed(*status);
                 conn.respond(*status, headers, body.as_bytes()).await
             }
             Step::Half(body) => {
-                self.headed();
+                self.headed(200);
                 let head = format!(
                     "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
                     body.len()
@@ -107,30 +144,58 @@ impl Played<'_> {
                 conn.write(&[head.as_bytes(), &body.as_bytes()[..body.len() / 2]].concat()).await
             }
             Step::Stream => {
-                self.headed();
-                conn.write(STREAM).await
+                self.headed(200);
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: {}\r\ntransfer-encoding: chunked\r\n\r\n",
+                    self.dialect.media()
+                );
+                conn.write(head.as_bytes()).await
             }
-            Step::Piece(piece) => conn.chunk(piece.as_bytes()).await,
-            Step::Token(frame) => {
-                still(conn, std::future::ready(())).await?;
-                conn.chunk(frame.as_bytes()).await?;
-                self.shared.book.lock().unwrap().call(self.tag, self.index).tokens += 1;
+            Step::Say(say) => {
+                let frames = self.voice.say(say);
+                if say.is_piece() {
+                    still(conn, std::future::ready(())).await?;
+                }
+                if !frames.is_empty() {
+                    conn.chunk(frames.as_bytes()).await?;
+                }
+                if say.is_piece() {
+                    self.sent();
+                }
                 Ok(())
             }
+            Step::Raw(text) => conn.chunk(text.as_bytes()).await,
             Step::End => conn.chunk(b"").await,
-            Step::Reset => Ok(()),
+            Step::Fin | Step::Reset => Ok(()),
         }
     }
 
-    fn headed(&mut self) {
+    fn headed(&mut self, status: u16) {
+        let at = self.shared.start.elapsed();
+        let mut book = self.shared.book.lock().unwrap();
         if std::mem::take(&mut self.waits) {
-            self.shared.book.lock().unwrap().headed(self.tag);
+            book.headed(self.tag);
+            let call = book.call(self.tag, self.index);
+            (call.status, call.headed) = (Some(status), Some(at));
         }
+    }
+
+    fn sent(&self) {
+        let at = self.shared.start.elapsed();
+        let mut book = self.shared.book.lock().unwrap();
+        let call = book.call(self.tag, self.index);
+        call.tokens += 1;
+        call.first.get_or_insert(at);
     }
 
     fn end(&mut self, end: End) {
-        self.headed();
-        self.shared.book.lock().unwrap().call(self.tag, self.index).end = end;
+        let at = self.shared.start.elapsed();
+        let mut book = self.shared.book.lock().unwrap();
+        if std::mem::take(&mut self.waits) {
+            book.headed(self.tag);
+        }
+        let call = book.call(self.tag, self.index);
+        (call.end, call.ended) = (end, Some(at));
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use super::dialect::{Asked, ODD, ODD_WHOLE, error};
-use super::fault::{Fault, TOKENS};
-use super::tools::Calls;
+use super::answer::Answer;
+use super::asked::Asked;
+use super::dialect::{Dialect, Say};
+use super::fault::{Fault, Order};
+use super::reason::Reason;
 
 /// One thing that the wall does on the connection.
 pub enum Step {
@@ -18,123 +20,195 @@ pub enum Step {
     Whole(u16, String, String),
     /// The head of a stream.
     Stream,
-    /// A piece of a stream that is not a token.
-    Piece(String),
-    /// A token's frame.
-    Token(String),
+    /// Something that is said in a stream.
+    Say(Say),
+    /// Bytes of a stream as they are.
+    Raw(&'static str),
     /// Part of a whole response, which promises more than it holds.
     Half(String),
     /// The proper end of a stream.
     End,
+    /// FIN.
+    Fin,
     /// RST.
     Reset,
 }
 
-/// The steps for the `number`-th call (from 1) of a tag.
-pub fn script(fault: &Fault, asked: &Asked, number: usize) -> Vec<Step> {
-    match fault {
+/// Which call this is.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// Of the tag, from 1.
+    pub number: usize,
+    /// Of the model, from 1.
+    pub of_model: usize,
+    /// The seconds until the model answers, while it does not.
+    pub left: Option<u64>,
+}
+
+/// The steps for a call.
+pub fn script(order: &Order, asked: &Asked, answer: &Answer, turn: Turn) -> Vec<Step> {
+    match order.fault {
         Fault::Hang => return vec![Step::Hang],
         Fault::Reset => return vec![Step::Reset],
-        Fault::Status(status, retry) => return vec![refusal(*status, *retry)],
-        Fault::Flaky(times) if number <= *times => return vec![refusal(500, None)],
         _ => {}
     }
-    let mut steps = match fault {
-        Fault::SlowFirst(wait) => vec![Step::Wait(*wait)],
-        Fault::Hold(gated) if *gated == number => vec![Step::Gate],
+    if let Some(reason) = refused(order, asked, turn) {
+        return vec![refusal(asked.dialect, &reason)];
+    }
+    let mut steps = match order.fault {
+        Fault::SlowHead(wait) => vec![Step::Wait(wait)],
+        Fault::Hold(gated) if gated == turn.number => vec![Step::Gate],
         _ => Vec::new(),
     };
-    steps.extend(if asked.stream { streamed(fault, asked) } else { whole(fault, asked) });
+    steps.extend(if asked.stream { streamed(order, asked, answer) } else { whole(order, asked, answer) });
     steps
 }
 
-fn streamed(fault: &Fault, asked: &Asked) -> Vec<Step> {
-    if *fault == Fault::Odd {
-        return vec![Step::Stream, Step::Piece(ODD.to_owned()), Step::End];
+/// A refusal as a response.
+pub fn refusal(dialect: Dialect, reason: &Reason) -> Step {
+    let headers = match reason {
+        Reason::Plain(_, Some(seconds)) | Reason::Status(_, Some(seconds)) => {
+            format!("retry-after: {seconds}\r\n")
+        }
+        _ => String::new(),
+    };
+    Step::Whole(reason.status(), headers, dialect.error(reason))
+}
+
+/// Why there is no answer to this call.
+fn refused(order: &Order, asked: &Asked, turn: Turn) -> Option<Reason> {
+    if let Some(complaint) = &asked.complaint {
+        return Some(complaint.clone());
     }
-    if let Some(calls) = calls(fault, asked) {
-        let frames = calls.frames(asked) + &asked.usage_frame(TOKENS) + "data: [DONE]\n\n";
-        return vec![Step::Stream, Step::Piece(frames), Step::End];
+    if let Some(complaint) = asked.unsealed.as_ref().filter(|_| order.thinking) {
+        return Some(complaint.clone());
     }
-    let tokens = tokens(fault, asked);
+    match order.fault {
+        Fault::Status(status, retry) => Some(Reason::Plain(status, retry)),
+        Fault::Refused(status, retry) => Some(Reason::Status(status, retry)),
+        Fault::RetryAfter(_) => turn.left.map(|seconds| Reason::Status(429, Some(seconds))),
+        Fault::Flaky(times) => (turn.of_model <= times).then_some(Reason::Plain(500, None)),
+        Fault::Flap(times) => {
+            ((turn.of_model - 1) / times).is_multiple_of(2).then_some(Reason::Status(503, None))
+        }
+        Fault::Context => Some(Reason::Context),
+        Fault::Filter => asked.dialect.blocked(asked).is_none().then_some(Reason::Filter),
+        Fault::NoPrefill => asked.prefilled.then_some(Reason::Prefill),
+        _ => None,
+    }
+}
+
+fn streamed(order: &Order, asked: &Asked, answer: &Answer) -> Vec<Step> {
     let mut steps = vec![Step::Stream];
-    if *fault != Fault::Error(0) {
-        steps.push(Step::Piece(asked.role()));
-    }
-    for (index, token) in tokens.iter().enumerate() {
-        if let Fault::Ok(_, pace) = fault
-            && !pace.is_zero()
-        {
-            steps.push(Step::Wait(*pace));
-        }
-        if *fault == Fault::Malformed(index) {
-            steps.push(Step::Piece("data: {\"choices\":[{\"delta\":\n\n".to_owned()));
-        }
-        steps.push(Step::Token(asked.token(token)));
-    }
-    match fault {
-        // A reset may overtake what was written just before it.
-        Fault::Cut(_) => steps.extend([Step::Wait(Duration::from_millis(30)), Step::Reset]),
-        Fault::Eof(_) => steps.push(Step::End),
-        Fault::HeadHang | Fault::Stall(_) => steps.push(Step::Hang),
-        Fault::Error(_) => {
-            steps.push(Step::Piece(format!("data: {}\n\n", error("the wall broke"))));
-            steps.push(Step::End);
+    match order.fault {
+        Fault::Odd => steps.push(Step::Raw(asked.dialect.odd().0)),
+        Fault::Filter => steps.push(Step::Say(Say::Blocked)),
+        Fault::Error(0) => steps.push(Step::Say(Say::Error(Reason::Broke))),
+        Fault::EarlyError => {
+            steps.extend([Say::Start, Say::Beat, Say::Beat, Say::Beat].map(Step::Say));
+            steps.push(Step::Say(Say::Error(Reason::Overloaded)));
         }
         _ => {
-            steps.push(Step::Piece(asked.finish() + &asked.usage_frame(tokens.len())));
-            if *fault != Fault::NoDone {
-                steps.push(Step::Piece("data: [DONE]\n\n".to_owned()));
-            }
-            steps.push(Step::End);
+            steps.push(Step::Say(Say::Start));
+            steps.extend(said(order, answer));
+            return ended(&order.fault, steps);
         }
+    }
+    steps.push(Step::End);
+    steps
+}
+
+/// The content, as far as the fault lets it come.
+fn said(order: &Order, answer: &Answer) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if let Fault::SlowFirst(wait) = order.fault {
+        let half = wait / 2;
+        steps.extend([Step::Say(Say::Beat), Step::Wait(half), Step::Say(Say::Beat), Step::Wait(wait - half)]);
+    }
+    let most = match order.fault {
+        Fault::Cut(count)
+        | Fault::Drop(count)
+        | Fault::Eof(count)
+        | Fault::Error(count)
+        | Fault::Stall(count)
+        | Fault::Filtered(count)
+        | Fault::Length(count) => count,
+        _ => usize::MAX,
+    };
+    let mut pieces = 0;
+    for say in content(answer) {
+        if pieces == most {
+            break;
+        }
+        if say.is_piece() {
+            if let Fault::Ok(pace) = order.fault
+                && !pace.is_zero()
+            {
+                steps.push(Step::Wait(pace));
+            }
+            if order.fault == Fault::Malformed(pieces) {
+                steps.push(Step::Say(Say::Malformed));
+            }
+            pieces += 1;
+        }
+        steps.push(Step::Say(say));
     }
     steps
 }
 
-fn whole(fault: &Fault, asked: &Asked) -> Vec<Step> {
-    if let Some(calls) = calls(fault, asked) {
-        return vec![Step::Whole(200, String::new(), calls.whole(asked))];
+fn content(answer: &Answer) -> Vec<Say> {
+    let mut says: Vec<Say> = answer.thoughts.iter().cloned().map(Say::Thought).collect();
+    if !says.is_empty() {
+        says.push(Say::Seal);
     }
-    let tokens = tokens(fault, asked);
-    let body = asked.whole(&tokens, !matches!(fault, Fault::Eof(_)));
-    let good = |body: String| Step::Whole(200, String::new(), body);
+    says.extend(answer.tokens.iter().cloned().map(Say::Token));
+    for (index, call) in answer.calls.iter().enumerate() {
+        says.push(Say::Call(index));
+        says.extend(call.pieces().into_iter().map(|piece| Say::Arguments(index, piece)));
+    }
+    says
+}
+
+/// The end that the fault gives a stream.
+fn ended(fault: &Fault, mut steps: Vec<Step>) -> Vec<Step> {
+    /// A reset may overtake what was written just before it.
+    const SETTLED: Duration = Duration::from_millis(30);
     match fault {
-        Fault::Odd => vec![good(ODD_WHOLE.to_owned())],
-        Fault::Error(_) => vec![good(error("the wall broke"))],
+        Fault::Cut(_) => steps.extend([Step::Wait(SETTLED), Step::Reset]),
+        Fault::Drop(_) => steps.push(Step::Fin),
+        Fault::Eof(_) => steps.push(Step::End),
+        Fault::Stall(_) => steps.push(Step::Hang),
+        Fault::Error(_) => steps.extend([Step::Say(Say::Error(Reason::Broke)), Step::End]),
+        Fault::NoDone => steps.extend([Step::Say(Say::Finish), Step::End]),
+        _ => steps.extend([Step::Say(Say::Finish), Step::Say(Say::Terminator), Step::End]),
+    }
+    steps
+}
+
+fn whole(order: &Order, asked: &Asked, answer: &Answer) -> Vec<Step> {
+    let dialect = asked.dialect;
+    let body = dialect.whole(asked, answer);
+    let good = |body: String| Step::Whole(200, String::new(), body);
+    match order.fault {
+        Fault::Odd => vec![good(dialect.odd().1.to_owned())],
+        Fault::Filter => vec![good(dialect.blocked(asked).unwrap_or_default())],
+        Fault::Error(_) | Fault::EarlyError => vec![good(dialect.failed(asked))],
         Fault::Malformed(_) => vec![good("{\"choices\":[".to_owned())],
         Fault::Cut(_) => vec![Step::Half(body), Step::Reset],
-        Fault::HeadHang | Fault::Stall(_) => vec![Step::Half(body), Step::Hang],
-        Fault::Ok(count, pace) if !pace.is_zero() => {
-            vec![Step::Wait(*pace * u32::try_from(*count).unwrap_or(u32::MAX)), good(body)]
+        Fault::Drop(_) => vec![Step::Half(body), Step::Fin],
+        Fault::Stall(_) => vec![Step::Half(body), Step::Hang],
+        Fault::SlowFirst(wait) => vec![Step::Wait(wait), good(body)],
+        Fault::Ok(pace) if !pace.is_zero() => {
+            let pieces = content(answer).iter().filter(|say| say.is_piece()).count();
+            vec![Step::Wait(pace * u32::try_from(pieces).unwrap_or(u32::MAX)), good(body)]
         }
         _ => vec![good(body)],
     }
 }
 
-/// The tool calls of an answer that has some: their results are not there yet.
-fn calls(fault: &Fault, asked: &Asked) -> Option<Calls> {
-    match fault {
-        Fault::Tools(count) if asked.tool_result().is_none() => Some(Calls::of(asked, *count)),
-        _ => None,
+impl Say {
+    /// Whether it is content, and counts as a token.
+    pub fn is_piece(&self) -> bool {
+        matches!(self, Self::Thought(_) | Self::Token(_) | Self::Arguments(..))
     }
-}
-
-fn tokens(fault: &Fault, asked: &Asked) -> Vec<String> {
-    match fault {
-        Fault::Echo => asked.echo(),
-        Fault::Tools(_) => vec!["The tool said: ".to_owned(), asked.tool_result().unwrap_or_default()],
-        Fault::Stage | Fault::Hold(_) => asked.stage(),
-        Fault::HeadHang => Vec::new(),
-        Fault::Ok(count, _) => Asked::counted(*count),
-        Fault::Cut(count) | Fault::Eof(count) | Fault::Error(count) | Fault::Stall(count) => {
-            Asked::counted(*count)
-        }
-        _ => Asked::counted(TOKENS),
-    }
-}
-
-fn refusal(status: u16, retry: Option<u64>) -> Step {
-    let headers = retry.map_or(String::new(), |seconds| format!("retry-after: {seconds}\r\n"));
-    Step::Whole(status, headers, error(&format!("the wall answers {status}")))
 }

@@ -1,8 +1,12 @@
 //! The wall does what its models say.
 
+mod contents;
+mod faults;
+mod reader;
+
 use serde_json::json;
 
-use super::{ODD, Wall};
+use super::{KEY, ODD, Wall};
 use crate::client::{Request, Response};
 
 fn ask(wall: &Wall, model: &str, stream: bool) -> Request {
@@ -10,7 +14,7 @@ fn ask(wall: &Wall, model: &str, stream: bool) -> Request {
         "model": model, "stream": stream, "messages": [{ "role": "user", "content": "hi" }],
         "stream_options": { "include_usage": true },
     });
-    Request::post(format!("{}/chat/completions", wall.url), &body)
+    Request::post(format!("{}/chat/completions", wall.url), &body).key(KEY)
 }
 
 async fn stream(wall: &Wall, model: &str) -> Response {
@@ -98,7 +102,7 @@ async fn tools_are_called_until_their_results_are_there() {
     );
     let messages = json!([{ "role": "tool", "tool_call_id": "call_wall_0", "content": "sun" }]);
     let body = json!({ "model": "tools~a", "stream": true, "messages": messages });
-    let request = Request::post(format!("{}/chat/completions", wall.url), &body);
+    let request = Request::post(format!("{}/chat/completions", wall.url), &body).key(KEY);
     let chat = request.send().await.unwrap().chat().await.unwrap();
     assert_eq!((chat.text.as_str(), chat.finish.as_deref()), ("The tool said: sun", Some("stop")));
 }
@@ -109,7 +113,7 @@ async fn as_many_answers_come_as_are_wanted() {
     for stream in [false, true] {
         let messages = json!([{ "role": "user", "content": "hi" }]);
         let body = json!({ "model": "ok:1~a", "stream": stream, "messages": messages, "n": 3 });
-        let request = Request::post(format!("{}/chat/completions", wall.url), &body);
+        let request = Request::post(format!("{}/chat/completions", wall.url), &body).key(KEY);
         let text = request.send().await.unwrap().text().await.unwrap();
         assert_eq!(text.matches("\"finish_reason\":\"stop\"").count(), 3, "{text}");
     }

@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions`, and what every answering route reads from its headers.
+//! Requests in the providers' dialects, and what every answering route reads from its headers.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -8,17 +8,20 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::voice::Voice;
+use super::voice::{Speaker, Voice};
 use crate::call::Shape;
 use crate::config::Config;
 use crate::config::features::Flags;
 use crate::error::{Error, Kind};
 use crate::host::Time;
+use crate::identity::Tenant;
 use crate::modes::{Chat, Program, Thinking};
-use crate::route::{self, Target, Wanted};
+use crate::route::{self, Target, Wanted, Wish};
+use crate::wire::answer::Head;
+use crate::wire::conversation::Format;
 use crate::wire::json::Members;
-use crate::wire::openai;
 use crate::wire::prompt::Prompt;
+use crate::wire::{Dialect, openai, request, responses};
 
 /// The most messages of one request.
 const MAX_MESSAGES: usize = 2_048;
@@ -35,12 +38,18 @@ pub struct Asked {
     pub shape: Shape,
     /// How the answer is written.
     pub voice: Voice,
+    /// What the caller asked for and gets otherwise.
+    pub notice: Option<&'static str>,
+    /// What the answer's text must be.
+    pub format: Format,
 }
 
 /// What the headers of an answering route say.
 pub struct Options {
     /// `x-opencode-targets`.
     pub targets: Option<String>,
+    /// The tenant's own order, where it has one.
+    pub tenant: Vec<String>,
     /// `x-opencode-hedge-ms`, else the configuration's.
     pub hedge: Option<Duration>,
     /// How long the answer may be kept: the cache is on, and `cache-control` does not say `no-cache` or `no-store`.
@@ -49,7 +58,7 @@ pub struct Options {
 
 impl Options {
     /// Reads them.
-    pub fn read(config: &Config, flags: &Flags, headers: &HeaderMap) -> Result<Self, Error> {
+    pub fn read(config: &Config, tenant: &Tenant, flags: &Flags, headers: &HeaderMap) -> Result<Self, Error> {
         let text = |name: &str| -> Result<Option<String>, Error> {
             let Some(value) = headers.get(name) else { return Ok(None) };
             let text =
@@ -66,9 +75,17 @@ impl Options {
         let control = text(CACHE_CONTROL.as_str())?.unwrap_or_default().to_ascii_lowercase();
         Ok(Self {
             targets: text("x-opencode-targets")?,
+            tenant: config.tenant(tenant).map(|row| row.targets.clone()).unwrap_or_default(),
             hedge: (hedge > 0).then(|| Duration::from_millis(hedge)),
             cache: flags.cache.filter(|_| !control.contains("no-cache") && !control.contains("no-store")),
         })
+    }
+}
+
+impl Options {
+    /// What is wished of the targets.
+    pub fn wish<'a>(&'a self, model: Option<&'a str>) -> Wish<'a> {
+        Wish { model, header: self.targets.as_deref(), tenant: &self.tenant }
     }
 }
 
@@ -83,34 +100,150 @@ pub fn check_json(headers: &HeaderMap) -> Result<(), Error> {
     Err(Error::new(Kind::UnsupportedMedia, detail).at("content-type"))
 }
 
-/// Reads a chat completion request. The body stays the caller's: what is not named here goes upstream untouched.
-pub fn completions(
+/// A request in a provider's dialect.
+pub struct Request<'a> {
+    /// Whose.
+    pub dialect: Dialect,
+    /// As it came.
+    pub body: &'a [u8],
+    /// The model, where the path names it.
+    pub model: Option<&'a str>,
+    /// Whether a stream is wanted, where the path says so.
+    pub stream: Option<bool>,
+}
+
+/// Reads a request in a provider's dialect. The body stays the caller's: what is not named here goes upstream untouched
+/// where the target speaks the same dialect. Targets that cannot be told all of it are passed over.
+pub fn asked(
     config: &Config,
     options: &Options,
     flags: &Flags,
-    body: &[u8],
+    request: &Request<'_>,
     id: &str,
     now: Time,
 ) -> Result<Asked, Error> {
-    let members = members(body)?;
-    let model = model(&members)?;
-    let stream = openai::wants_stream(&members)?;
-    let usage = openai::wants_usage(&members);
-    let (wanted, targets) = route::plan(config, Some(&model), options.targets.as_deref())?;
+    let dialect = request.dialect;
+    let members = members(request.body)?;
+    let model = match request.model {
+        Some(model) => model.to_owned(),
+        None => model(&members)?,
+    };
+    let stream = match request.stream {
+        Some(stream) => stream,
+        None => openai::wants_stream(&members)?,
+    };
+    let mut notice = None;
+    if dialect == Dialect::Responses {
+        responses::check(&members)?;
+        notice = responses::wants_store(&members).then_some("store: false");
+    }
+    let (wanted, targets) = route::plan(config, &options.wish(Some(&model)))?;
+    let mut head = Head {
+        id: id.to_owned(),
+        model,
+        created: now.0.checked_div(1000).unwrap_or(0),
+        include_usage: openai::wants_usage(&members),
+        ..Head::default()
+    };
+    if dialect == Dialect::Responses {
+        head.echo = members.only(responses::ECHOED);
+    }
     match wanted {
         Wanted::Answer => {
-            messages(&members)?;
+            present(dialect, &members)?;
             let shape = if stream { Shape::Stream } else { Shape::Whole };
-            let program = Program::Chat(Chat::of(Prompt::OpenAi(members)));
-            Ok(Asked { program, targets, stream, shape, voice: Voice::pass(usage) })
+            let format = format(dialect, &members);
+            let prompt = Prompt::Own(dialect, members);
+            let targets = fitting(targets, &prompt, shape)?;
+            head.input_estimate = prompt.estimated_input();
+            let voice = Voice::Speaker(Box::new(Speaker::new(dialect, true, head)));
+            Ok(Asked {
+                program: Program::Chat(Chat::of(prompt)),
+                targets,
+                stream,
+                shape,
+                voice,
+                notice,
+                format,
+            })
         }
         Wanted::Thinking => {
+            let members = match dialect {
+                Dialect::OpenAi => members,
+                other => openai::write(&other.read(&members)?, "", Shape::Stream)
+                    .map_err(|cannot| cannot.error(other, "the thinking mode"))?,
+            };
             let query = conversation(&messages(&members)?)?;
             let program = Program::Thinking(Thinking::new(&query, params(members)?, flags));
-            let voice = Voice::openai(id, &model, now, usage);
-            Ok(Asked { program, targets, stream, shape: Shape::Stream, voice })
+            head.input_estimate = program.input_bound();
+            let voice = Voice::Speaker(Box::new(Speaker::new(dialect, false, head)));
+            Ok(Asked { program, targets, stream, shape: Shape::Stream, voice, notice, format: Format::Text })
         }
     }
+}
+
+/// What the answer's text must be. Only requests that ask for something are read for it.
+fn format(dialect: Dialect, members: &Members) -> Format {
+    let asks = match dialect {
+        Dialect::OpenAi => members.get("response_format").is_some(),
+        Dialect::Responses => members.get("text").is_some(),
+        Dialect::Anthropic => {
+            ["output_config", "output_format"].iter().any(|name| members.get(name).is_some())
+        }
+        Dialect::Gemini => {
+            let generation = members.get("generationConfig").or_else(|| members.get("generation_config"));
+            generation.is_some_and(|it| it.get().contains("chema") || it.get().contains("esponse"))
+        }
+    };
+    let several = members.read::<f64>("n").ok().flatten().is_some_and(|choices| choices > 1.0);
+    if !asks || several {
+        return Format::Text;
+    }
+    // What cannot be read here is the provider's to judge.
+    dialect.read(members).map(|conversation| conversation.settings.format).unwrap_or_default()
+}
+
+/// The targets that can be told all of a request, or why the first of them cannot.
+pub(super) fn fitting(targets: Vec<Target>, prompt: &Prompt, shape: Shape) -> Result<Vec<Target>, Error> {
+    let mut first = None;
+    let fit = targets.into_iter().filter(|target| match request::fits(target, prompt, shape) {
+        Ok(()) => true,
+        Err(error) => {
+            first.get_or_insert(error);
+            false
+        }
+    });
+    let fit: Vec<Target> = fit.collect();
+    match first {
+        Some(error) if fit.is_empty() => Err(error),
+        _ => Ok(fit),
+    }
+}
+
+/// An estimate of a request's input tokens, for `POST /v1/messages/count_tokens`.
+pub fn count(body: &[u8]) -> Result<u64, Error> {
+    let members = members(body)?;
+    model(&members)?;
+    present(Dialect::Anthropic, &members)?;
+    Ok(Prompt::Own(Dialect::Anthropic, members).estimated_input())
+}
+
+/// What is asked must be there; the rest of it is the provider's to judge.
+fn present(dialect: Dialect, members: &Members) -> Result<(), Error> {
+    let (name, what) = match dialect {
+        Dialect::OpenAi => return messages(members).map(drop),
+        Dialect::Responses => ("input", "a text, or an array of items"),
+        Dialect::Anthropic => ("messages", "an array of messages"),
+        Dialect::Gemini => ("contents", "an array of contents"),
+    };
+    let value = members.get(name).map(RawValue::get).unwrap_or_default();
+    let listed = value.starts_with('[')
+        && serde_json::from_str::<Vec<&RawValue>>(value).is_ok_and(|it| !it.is_empty());
+    let text = dialect == Dialect::Responses && value.starts_with('"') && value.len() > 2;
+    if listed || text {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("`{name}` must be {what}, and not empty")).at(name))
 }
 
 /// Reads a request for embeddings, which goes to the one row that names the model.
@@ -120,9 +253,19 @@ pub fn embeddings(config: &Config, body: &[u8]) -> Result<Asked, Error> {
     if members.get("input").is_none() {
         return Err(Error::invalid("`input` is missing: a string, or an array of strings").at("input"));
     }
-    let targets = vec![route::embedder(config, &model)?];
-    let program = Program::Chat(Chat::of(Prompt::Embeddings(members)));
-    Ok(Asked { program, targets, stream: false, shape: Shape::Whole, voice: Voice::pass(false) })
+    let prompt = Prompt::Embeddings(members);
+    let targets = fitting(vec![route::embedder(config, &model)?], &prompt, Shape::Whole)?;
+    let program = Program::Chat(Chat::of(prompt));
+    let voice = Voice::Speaker(Box::new(Speaker::new(Dialect::OpenAi, true, Head::default())));
+    Ok(Asked {
+        program,
+        targets,
+        stream: false,
+        shape: Shape::Whole,
+        voice,
+        notice: None,
+        format: Format::Text,
+    })
 }
 
 fn members(body: &[u8]) -> Result<Members, Error> {

@@ -12,17 +12,48 @@ pub mod voice;
 
 pub use self::openapi::document;
 pub use self::routes::{Handler, Row, find};
+use crate::wire::Dialect;
 
 /// Whose conventions a path follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Surface {
     /// `/v1/*`: OpenAI's.
     OpenAi,
+    /// `/v1/messages`: Anthropic's.
+    Anthropic,
+    /// `/v1beta/*`: Gemini's.
+    Gemini,
     /// Everything else: ours, with problem details (RFC 9457).
     Platform,
 }
 
+impl Surface {
+    /// Whose error envelope it has; none: problem details.
+    pub fn dialect(self) -> Option<Dialect> {
+        match self {
+            Self::OpenAi => Some(Dialect::OpenAi),
+            Self::Anthropic => Some(Dialect::Anthropic),
+            Self::Gemini => Some(Dialect::Gemini),
+            Self::Platform => None,
+        }
+    }
+}
+
 /// The surface that a path belongs to, existing or not.
 pub fn surface(path: &str) -> Surface {
-    if path == "/v1" || path.starts_with("/v1/") { Surface::OpenAi } else { Surface::Platform }
+    let under =
+        |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let generates =
+        [":generateContent", ":streamGenerateContent"].iter().any(|method| path.ends_with(method));
+    if generates && (under("/v1") || under("/v1beta")) {
+        Surface::Gemini
+    } else if under("/v1/messages") {
+        Surface::Anthropic
+    } else if under("/v1") {
+        Surface::OpenAi
+    } else if under("/v1beta") {
+        Surface::Gemini
+    } else {
+        Surface::Platform
+    }
 }

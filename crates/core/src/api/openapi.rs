@@ -204,6 +204,8 @@ fn failures(row: &Row, planned: bool) -> Vec<(&'static str, &'static str)> {
 fn failure(row: &Row) -> Value {
     match surface(row.path) {
         Surface::OpenAi => json!({"application/json": {"schema": reference("OpenAiError")}}),
+        Surface::Anthropic => json!({"application/json": {"schema": reference("AnthropicError")}}),
+        Surface::Gemini => json!({"application/json": {"schema": reference("GeminiError")}}),
         Surface::Platform => json!({"application/problem+json": {"schema": reference("Problem")}}),
     }
 }

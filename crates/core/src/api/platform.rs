@@ -3,15 +3,17 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::answer::{Asked, Options};
-use super::voice::Voice;
+use super::answer::{Asked, Options, fitting};
+use super::voice::{Platform, Voice};
 use crate::call::Shape;
 use crate::config::Config;
 use crate::config::features::Flags;
 use crate::error::{Error, Kind};
-use crate::modes::{Chat, Program, Thinking};
+use crate::modes::{Chat, Next, Op, Program, Thinking};
 use crate::route;
+use crate::wire::conversation::Format;
 use crate::wire::json::Members;
+use crate::wire::prompt::DEFAULT_TEMPERATURE;
 
 /// The longest query, in characters.
 const MAX_QUERY: usize = 50_000;
@@ -72,7 +74,7 @@ pub fn read(bytes: &[u8]) -> Result<Request, Error> {
     if query.trim().is_empty() || length > MAX_QUERY {
         return Err(bad("query", &format!("must hold 1 to {MAX_QUERY} characters, not {length}")));
     }
-    let temperature = member(&body, "temperature", "a number")?.unwrap_or(0.7);
+    let temperature = member(&body, "temperature", "a number")?.unwrap_or(DEFAULT_TEMPERATURE);
     if !(0.0..=2.0).contains(&temperature) {
         return Err(bad("temperature", "must lie between 0 and 2"));
     }
@@ -125,10 +127,21 @@ impl Request {
         stream: bool,
         trace: &str,
     ) -> Result<Asked, Error> {
-        let (_, targets) = route::plan(config, self.model.as_deref(), options.targets.as_deref())?;
+        let (_, targets) = route::plan(config, &options.wish(self.model.as_deref()))?;
         let program = self.program(flags);
-        let voice = Voice::platform(trace, program.mode());
-        Ok(Asked { program, targets, stream: stream || self.stream, shape: Shape::Stream, voice })
+        let stream = stream || self.stream;
+        // An answer of one ask that nobody reads as it comes is asked for whole: until it is there, others may be asked.
+        let single = matches!(program, Program::Chat(_));
+        let shape = if single && !stream { Shape::Whole } else { Shape::Stream };
+        let targets = match program.next() {
+            Next::All(ops) => match ops.first() {
+                Some(Op::Ask { prompt, .. }) => fitting(targets, prompt, shape)?,
+                None => targets,
+            },
+            Next::Done => targets,
+        };
+        let voice = Voice::Platform(Platform::new(trace, program.mode()));
+        Ok(Asked { program, targets, stream, shape, voice, notice: None, format: Format::Text })
     }
 }
 

@@ -7,19 +7,22 @@ use serde_json::{Value, json};
 
 use super::Surface;
 use crate::error::{Error, Kind, Retry};
-use crate::wire::openai;
 
 /// The request's trace id, on every response.
 pub const TRACE: HeaderName = HeaderName::from_static("x-opencode-trace");
 /// The same, where OpenAI's SDKs look for it.
 pub const REQUEST: HeaderName = HeaderName::from_static("x-request-id");
+/// The same, where Anthropic's SDKs look for it.
+pub const REQUEST_ANTHROPIC: HeaderName = HeaderName::from_static("request-id");
 /// `provider/model` that answered.
 pub const TARGET: HeaderName = HeaderName::from_static("x-opencode-target");
 /// `hit` or `miss`, where the cache was asked.
 pub const CACHE: HeaderName = HeaderName::from_static("x-opencode-cache");
+/// What the caller asked for and gets otherwise.
+pub const NOTICE: HeaderName = HeaderName::from_static("x-opencode-notice");
 /// Round trips to stores before the answer began; with `debug = true` only.
 pub const ROUNDS: HeaderName = HeaderName::from_static("x-opencode-store-rounds");
-/// `target=fate` of every attempt, on answers that are not streamed.
+/// `target=fate` of every attempt before the answer began; on answers that are not streamed, of the last one too.
 pub const TRIED: HeaderName = HeaderName::from_static("x-opencode-tried");
 
 /// A JSON answer.
@@ -48,9 +51,9 @@ pub fn event_stream<B>(body: B) -> Response<B> {
 
 /// A failure in its surface's shape.
 pub fn error(surface: Surface, error: &Error, trace: &str) -> Response<Bytes> {
-    let mut response = match surface {
-        Surface::OpenAi => json_of(error.status(), &openai::error_body(error, trace)),
-        Surface::Platform => {
+    let mut response = match surface.dialect() {
+        Some(dialect) => json_of(error.status(), &dialect.error_body(error, trace)),
+        None => {
             let body = Bytes::from(problem(error, trace).to_string());
             whole(error.status(), "application/problem+json", body)
         }

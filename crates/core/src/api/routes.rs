@@ -21,6 +21,11 @@ pub enum Handler {
     Models,
     Model,
     Completions,
+    Responses,
+    Messages,
+    CountTokens,
+    Generate,
+    GenerateStream,
     Embeddings,
     Chat,
     ChatStream,
@@ -117,7 +122,7 @@ use Takes::{File, Json, Nothing};
 
 /// Every route.
 #[rustfmt::skip] // A table.
-pub const ROUTES: [Row; 36] = [
+pub const ROUTES: [Row; 47] = [
     row("GET", "/", H::Root, Open, Nothing, Answer(200, "Root"), "The platform's name and version"),
     row("GET", "/health", H::Health, Open, Nothing, Answer(200, "Health"), "Whether this process answers"),
     row("GET", "/health/ready", H::Ready, Open, Nothing, Answer(200, "Ready"), "Whether stores, queue and targets can be used; 503 when not"),
@@ -127,6 +132,17 @@ pub const ROUTES: [Row; 36] = [
     row("GET", "/v1/models", H::Models, From(Readonly), Nothing, Answer(200, "ModelList"), "The models that this deployment answers to"),
     row("GET", "/v1/models/{model}", H::Model, From(Readonly), Nothing, Answer(200, "Model"), "One model"),
     row("POST", "/v1/chat/completions", H::Completions, From(User), Json("ChatCompletionRequest"), Either("ChatCompletion"), "A chat completion in OpenAI's dialect"),
+    row("POST", "/v1/responses", H::Responses, From(User), Json("ResponsesRequest"), Either("Anything"), "An answer in the dialect of OpenAI's Responses"),
+    row("POST", "/v1/messages", H::Messages, From(User), Json("MessagesRequest"), Either("Anything"), "An answer in Anthropic's dialect"),
+    row("POST", "/v1/messages/count_tokens", H::CountTokens, From(User), Json("MessagesRequest"), Answer(200, "TokenCount"), "An estimate of a request's input tokens, in Anthropic's dialect"),
+    row("POST", "/v1beta/models/{model}:generateContent", H::Generate, From(User), Json("GenerateRequest"), Answer(200, "Anything"), "An answer in Gemini's dialect"),
+    row("POST", "/v1beta/models/{model}:streamGenerateContent", H::GenerateStream, From(User), Json("GenerateRequest"), Events, "An answer in Gemini's dialect, streamed; takes `alt=sse` alone"),
+    row("POST", "/v1/models/{model}:generateContent", H::Generate, From(User), Json("GenerateRequest"), Answer(200, "Anything"), "The same, where Google's libraries ask for version v1"),
+    row("POST", "/v1/models/{model}:streamGenerateContent", H::GenerateStream, From(User), Json("GenerateRequest"), Events, "The same, where Google's libraries ask for version v1"),
+    row("POST", "/v1beta/{model}:generateContent", H::Generate, From(User), Json("GenerateRequest"), Answer(200, "Anything"), "The same, as Vercel's library asks for a model with a slash in its name"),
+    row("POST", "/v1beta/{model}:streamGenerateContent", H::GenerateStream, From(User), Json("GenerateRequest"), Events, "The same, as Vercel's library asks for a model with a slash in its name"),
+    row("POST", "/v1/{model}:generateContent", H::Generate, From(User), Json("GenerateRequest"), Answer(200, "Anything"), "The same, in version v1"),
+    row("POST", "/v1/{model}:streamGenerateContent", H::GenerateStream, From(User), Json("GenerateRequest"), Events, "The same, in version v1"),
     row("POST", "/v1/embeddings", H::Embeddings, From(User), Json("EmbeddingRequest"), Answer(200, "EmbeddingList"), "Embeddings in OpenAI's dialect, passed through"),
     row("POST", "/api/v1/chat", H::Chat, From(User), Json("ChatRequest"), Either("ChatResult"), "An answer of a mode"),
     row("POST", "/api/v1/chat/stream", H::ChatStream, From(User), Json("ChatRequest"), Events, "An answer of a mode, streamed"),
@@ -177,8 +193,9 @@ pub fn find<'a>(method: &Method, path: &'a str) -> Result<(&'static Row, Option<
 
 /// `Some(None)`: they are equal; `Some(Some(id))`: the path has `id` where the pattern has a name in braces.
 fn matches<'a>(pattern: &str, path: &'a str) -> Option<Option<&'a str>> {
-    if let Some(prefix) = pattern.strip_suffix("{model}") {
-        return path.strip_prefix(prefix).filter(|rest| !rest.is_empty()).map(Some);
+    if let Some((prefix, suffix)) = pattern.split_once("{model}") {
+        let model = path.strip_prefix(prefix)?.strip_suffix(suffix)?;
+        return (!model.is_empty()).then_some(Some(model));
     }
     let mut id = None;
     let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
@@ -210,6 +227,8 @@ mod tests {
         assert_eq!(found(Method::DELETE, "/api/v1/tasks/x"), with(Handler::TaskCancel, "x"));
         assert_eq!(found(Method::GET, "/v1/models/a/b/c"), with(Handler::Model, "a/b/c"));
         assert_eq!(found(Method::GET, "/v1/models/a%2Fb"), with(Handler::Model, "a/b"));
+        assert_eq!(found(Method::POST, "/v1beta/models/a/b:generateContent"), with(Handler::Generate, "a/b"));
+        assert_eq!(found(Method::POST, "/v1beta/models/:generateContent"), Err(404));
         assert_eq!(found(Method::GET, "/v1/models/"), Err(404));
         assert_eq!(found(Method::GET, "/api/v1/tasks/"), Err(404));
         assert_eq!(found(Method::GET, "/v1/chat/completions"), Err(405));

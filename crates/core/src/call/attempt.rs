@@ -9,9 +9,11 @@ use super::report::{AttemptReport, Fate};
 use crate::config::Deadlines;
 use crate::error::{Error, Kind, Retry};
 use crate::host::{NetError, Time};
+use crate::wire::dialect::Decoder;
 use crate::wire::event::Event;
+use crate::wire::refusal::Class;
 use crate::wire::sse::Splitter;
-use crate::wire::{Frame, openai};
+use crate::wire::{Dialect, Frame};
 
 /// The most bytes of a refusal's body that are kept.
 pub const MAX_REFUSAL: usize = 64 * 1024;
@@ -31,8 +33,8 @@ pub enum Input {
         attempt: usize,
         /// HTTP status.
         status: u16,
-        /// `Retry-After`, in seconds, if it was a number.
-        retry_after: Option<u64>,
+        /// `Retry-After`, from now.
+        retry_after: Option<Duration>,
     },
     /// A piece of the body.
     Chunk {
@@ -65,10 +67,11 @@ pub enum Said {
     Nothing,
     /// Content, with the frames that were kept back before it.
     Frames(Vec<Frame>),
-    /// The genuine end, with the last frames; the terminator is left to the tail.
+    /// The genuine end, with the last frames.
     Finished(Vec<Frame>),
     /// The request itself is at fault.
     Refused {
+        class: Class,
         status: u16,
         body: Bytes,
     },
@@ -95,10 +98,13 @@ enum State {
 /// One attempt.
 pub struct Attempt {
     pub report: AttemptReport,
+    /// How long after its end it may be tried again; `None` where that cannot help.
+    pub again: Option<Duration>,
+    dialect: Dialect,
     state: State,
-    retry_after: Option<u64>,
+    retry_after: Option<Duration>,
     splitter: Splitter,
-    decoder: openai::Decoder,
+    decoder: Decoder,
     body: BytesMut,
     held: Vec<Frame>,
     finished: bool,
@@ -106,7 +112,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    pub fn new(target: usize, now: Time) -> Self {
+    pub fn new(target: usize, dialect: Dialect, now: Time) -> Self {
         Self {
             report: AttemptReport {
                 target,
@@ -117,12 +123,15 @@ impl Attempt {
                 over: None,
                 usage: None,
                 content_bytes: 0,
+                content_pieces: 0,
                 unreadable: 0,
             },
+            again: None,
+            dialect,
             state: State::Waiting,
             retry_after: None,
             splitter: Splitter::default(),
-            decoder: openai::Decoder::default(),
+            decoder: dialect.decoder(),
             body: BytesMut::new(),
             held: Vec::new(),
             finished: false,
@@ -223,6 +232,8 @@ impl Attempt {
                 return self.fail(&format!("the provider reported an error{code}: {message}"), ready, now);
             }
             if frame.events.contains(&Event::End) {
+                ready.append(&mut self.held);
+                ready.push(frame);
                 return self.terminated(ready, now);
             }
             if frame.events.contains(&Event::Unreadable) {
@@ -261,12 +272,14 @@ impl Attempt {
     fn content(&mut self, bytes: usize) {
         self.finished = false;
         self.report.content_bytes = self.report.content_bytes.saturating_add(bytes);
+        self.report.content_pieces = self.report.content_pieces.saturating_add(u64::from(bytes > 0));
     }
 
     /// The dialect's terminator came: a genuine end only after a finish reason.
-    fn terminated(&mut self, ready: Vec<Frame>, now: Time) -> Said {
+    fn terminated(&mut self, mut ready: Vec<Frame>, now: Time) -> Said {
         if !self.finished {
-            return self.truncated(ready, now);
+            ready.pop();
+            return self.truncated(if self.report.first.is_some() { ready } else { Vec::new() }, now);
         }
         self.state = State::Lingering(now);
         if ready.is_empty() { Said::Nothing } else { Said::Frames(ready) }
@@ -293,14 +306,14 @@ impl Attempt {
 
     fn whole(&mut self, now: Time) -> Said {
         let bytes = std::mem::take(&mut self.body).freeze();
-        let events = openai::decode_whole(&bytes);
+        let events = self.dialect.decode_whole(&bytes);
         let frame = Frame { bytes, events };
         self.meter(&frame, now);
         if let Some(Event::Failed { message, .. }) = frame.events.first() {
             return self.fail(&format!("the provider reported an error: {message}"), Vec::new(), now);
         }
         if !self.finished {
-            return self.fail("the provider's answer is not a chat completion", Vec::new(), now);
+            return self.fail("the provider's answer is not one of its dialect", Vec::new(), now);
         }
         self.finished(vec![frame], now)
     }
@@ -308,19 +321,22 @@ impl Attempt {
     /// 4xx that another target would answer the same way is the caller's to mend; all else is failed over.
     fn refused(&mut self, status: u16, now: Time) -> Said {
         let body = std::mem::take(&mut self.body).freeze();
-        let ours = matches!(status, 401..=404 | 408 | 409 | 425 | 429);
-        if (400..500).contains(&status) && !ours {
+        let class = self.dialect.refusal(status, &body).class;
+        if matches!(class, Class::Request | Class::Context | Class::Filtered) {
             self.over(Fate::Refused, now);
-            return Said::Refused { status, body };
+            return Said::Refused { class, status, body };
         }
         self.over(Fate::Failed, now);
         let mut error = Error::new(Kind::Upstream, format!("the provider answered with status {status}"));
-        if status == 429 {
+        if class == Class::Limited {
             error.kind = Kind::Limited;
             error.retry = Retry::Yes;
         }
-        if let Some(seconds) = self.retry_after {
-            error = error.after(Duration::from_secs(seconds));
+        if let Some(after) = self.retry_after {
+            error = error.after(after);
+        }
+        if !matches!(class, Class::Credential | Class::Missing) {
+            self.again = Some(self.retry_after.unwrap_or_default());
         }
         Said::Failed { error, frames: Vec::new() }
     }
@@ -331,6 +347,8 @@ impl Attempt {
             State::Lingering(_) | State::Reading if self.finished => self.finished(Vec::new(), now),
             State::Refusing(status) => self.refused(status, now),
             State::Waiting | State::Reading | State::Lingering(_) | State::Over => {
+                // What a provider had begun is charged, so it is not asked for twice.
+                self.again = self.report.status.is_none().then_some(Duration::ZERO);
                 self.fail(&format!("the connection to the provider broke: {error}"), Vec::new(), now)
             }
         }

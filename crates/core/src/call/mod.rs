@@ -22,22 +22,35 @@ pub use self::report::{AttemptReport, Fate};
 use crate::config::Deadlines;
 use crate::error::{Error, Kind};
 use crate::host::Time;
-use crate::wire::Frame;
+use crate::wire::refusal::Class;
+use crate::wire::{Dialect, Frame};
+
+/// The longest wait for a target that says when it may be asked again.
+const MAX_WAIT: Duration = Duration::from_secs(20);
+/// The bound of the first pause before a retry, in milliseconds; it doubles.
+const FIRST_PAUSE_MS: u64 = 250;
+/// Where it stops doubling.
+const MAX_PAUSE_MS: u64 = 2_000;
 
 /// Whether the answer is streamed from upstream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Shape {
     /// Server-sent events.
+    #[default]
     Stream,
     /// One JSON body.
     Whole,
 }
 
 /// What an answer may do.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
-    /// How many targets there are; they are tried in order, each once.
-    pub targets: usize,
+    /// The targets, tried in order, each once; then again, as far as `retries` go.
+    pub targets: Vec<Planned>,
+    /// How many further tries there may be when every target has failed in a way that may pass.
+    pub retries: u32,
+    /// Where the pauses before those begin to be drawn from.
+    pub seed: u64,
     /// How they are asked.
     pub shape: Shape,
     /// Bounds of each phase.
@@ -46,6 +59,15 @@ pub struct Plan {
     pub hedge: Option<Duration>,
     /// When the caller's answer began, for the whole deadline.
     pub started: Time,
+}
+
+/// What is known of a target beforehand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Planned {
+    /// What it speaks.
+    pub dialect: Dialect,
+    /// How many tokens it takes at most; 0 where that is not known.
+    pub context: u64,
 }
 
 /// What to do next. Attempts are numbered from 0, in the order they are sent.
@@ -78,6 +100,8 @@ pub enum Ended {
     Complete,
     /// A target refused the request itself; no other was asked.
     Refused {
+        /// What the provider speaks.
+        dialect: Dialect,
         /// The provider's status.
         status: u16,
         /// The provider's body, at most [`attempt::MAX_REFUSAL`] bytes.
@@ -96,6 +120,9 @@ pub struct Call {
     next_target: usize,
     committed: Option<usize>,
     hedge_at: Option<Time>,
+    /// A target that is asked once more, and when.
+    again: Option<(Time, usize)>,
+    retried: u32,
     steps: VecDeque<Step>,
     ended: bool,
 }
@@ -109,6 +136,8 @@ impl Call {
             next_target: 0,
             committed: None,
             hedge_at: None,
+            again: None,
+            retried: 0,
             steps: VecDeque::new(),
             ended: false,
         };
@@ -130,7 +159,8 @@ impl Call {
         }
         let bounds = &self.plan.deadlines;
         let attempts = self.attempts.iter().filter_map(|attempt| attempt.due(bounds, self.plan.shape));
-        attempts.chain(self.hedge_at).chain([self.whole_due()]).min()
+        let again = self.again.map(|(at, _)| at);
+        attempts.chain(self.hedge_at).chain(again).chain([self.whole_due()]).min()
     }
 
     /// Takes what happened.
@@ -181,7 +211,11 @@ impl Call {
                 let error = Error::new(Kind::Upstream, format!("a provider refused with status {status}"));
                 self.fail(attempt, error, now);
             }
-            Said::Refused { status, body } => self.end(Ended::Refused { status, body }, now),
+            Said::Refused { class: Class::Context, .. } if self.send_larger(attempt, now) => {}
+            Said::Refused { status, body, .. } => {
+                let dialect = self.dialect(attempt);
+                self.end(Ended::Refused { dialect, status, body }, now);
+            }
             Said::Failed { error, frames } => {
                 if !frames.is_empty() {
                     self.emit(attempt, frames, now);
@@ -209,8 +243,8 @@ impl Call {
             self.end(Ended::Failed(error), now);
             return;
         }
-        let others = self.attempts.iter().any(Attempt::is_running);
-        if others || self.send_next(now) {
+        let others = self.attempts.iter().any(Attempt::is_running) || self.again.is_some();
+        if others || self.send_next(now) || self.retry(now) {
             return;
         }
         self.end(Ended::Failed(self.all_failed(error)), now);
@@ -218,6 +252,13 @@ impl Call {
 
     fn expire(&mut self, now: Time) {
         if self.whole_due() <= now {
+            // What has said its finish reason is complete, however late its body ends.
+            let committed = self.committed.and_then(|it| Some((it, self.attempts.get_mut(it)?)));
+            if let Some((attempt, said)) =
+                committed.and_then(|(it, attempt)| Some((it, attempt.linger_is_over(now)?)))
+            {
+                return self.react(attempt, said, now);
+            }
             let error = self.timed_out("the whole answer", self.plan.deadlines.whole_ms);
             self.end(Ended::Failed(error), now);
             return;
@@ -243,6 +284,9 @@ impl Call {
             self.hedge_at = None;
             self.send_next(now);
         }
+        if let Some((_, target)) = self.again.take_if(|(at, _)| *at <= now) {
+            self.send(target, now);
+        }
     }
 
     fn leave(&mut self, now: Time) {
@@ -257,18 +301,72 @@ impl Call {
     }
 
     fn send_next(&mut self, now: Time) -> bool {
-        if self.next_target >= self.plan.targets {
+        if self.next_target >= self.plan.targets.len() {
             return false;
         }
-        let (attempt, target) = (self.attempts.len(), self.next_target);
+        let target = self.next_target;
         self.next_target = self.next_target.saturating_add(1);
-        self.attempts.push(Attempt::new(target, now));
+        self.send(target, now);
+        true
+    }
+
+    fn send(&mut self, target: usize, now: Time) {
+        let attempt = self.attempts.len();
+        let planned = self.plan.targets.get(target).copied().unwrap_or_default();
+        self.attempts.push(Attempt::new(target, planned.dialect, now));
         self.hedge_at = match self.plan.hedge {
-            Some(after) if self.next_target < self.plan.targets => Some(now.plus(after)),
+            Some(after) if self.next_target < self.plan.targets.len() => Some(now.plus(after)),
             _ => None,
         };
         self.steps.push_back(Step::Send { attempt, target });
-        true
+    }
+
+    /// What was too long for one target goes to the next one with a larger window, where both are known.
+    fn send_larger(&mut self, attempt: usize, now: Time) -> bool {
+        let context = |target: usize| self.plan.targets.get(target).map_or(0, |planned| planned.context);
+        let had = self.target(attempt).map_or(0, context);
+        let larger = (self.next_target..self.plan.targets.len()).find(|it| had > 0 && context(*it) > had);
+        let Some(larger) = larger else { return false };
+        self.next_target = larger;
+        self.send_next(now)
+    }
+
+    /// Every target has failed: the one that may be asked again first is, after the pause that it named or one of
+    /// ours, if the answer's deadline allows it.
+    fn retry(&mut self, now: Time) -> bool {
+        if self.retried >= self.plan.retries {
+            return false;
+        }
+        let pause = self.pause();
+        let ready = |target: usize| {
+            let last = self.attempts.iter().rev().find(|attempt| attempt.report.target == target)?;
+            Some(last.report.over?.plus(last.again?).max(now.plus(pause)))
+        };
+        let first = (0..self.plan.targets.len()).filter_map(|target| Some((ready(target)?, target))).min();
+        self.again = first.filter(|(at, _)| at.since(now) <= MAX_WAIT && *at < self.whole_due());
+        if self.again.is_some() {
+            self.retried = self.retried.saturating_add(1);
+        }
+        self.again.is_some()
+    }
+
+    /// Full jitter: anything from nothing to a bound that doubles with each retry.
+    /// <https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/>
+    fn pause(&self) -> Duration {
+        let most = FIRST_PAUSE_MS
+            .saturating_mul(1u64.checked_shl(self.retried).unwrap_or(u64::MAX))
+            .min(MAX_PAUSE_MS);
+        // SplitMix64's finisher, so that neighbouring seeds and tries differ: <https://prng.di.unimi.it/splitmix64.c>
+        let mut mixed =
+            self.plan.seed.wrapping_add(u64::from(self.retried).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Duration::from_millis((mixed ^ (mixed >> 31)).checked_rem(most.saturating_add(1)).unwrap_or(0))
+    }
+
+    fn dialect(&self, attempt: usize) -> Dialect {
+        let planned = self.target(attempt).and_then(|target| self.plan.targets.get(target));
+        planned.map(|planned| planned.dialect).unwrap_or_default()
     }
 
     fn cancel_all_but(&mut self, winner: Option<usize>, fate: Fate, now: Time) {

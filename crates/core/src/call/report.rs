@@ -22,8 +22,10 @@ pub struct AttemptReport {
     pub over: Option<Time>,
     /// Token counts, if the provider reported any.
     pub usage: Option<Usage>,
-    /// Bytes of content that were seen: the estimate where nothing was reported.
+    /// Bytes of content that were seen: for the estimate where nothing was reported.
     pub content_bytes: usize,
+    /// In how many pieces they came.
+    pub content_pieces: u64,
     /// Frames that could not be read and were dropped.
     pub unreadable: u32,
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Config;
 use super::rows::{KeyRow, TargetRow, TenantRow};
 use crate::identity::Tenant;
+use crate::route::MAX_TARGETS;
 
 /// A path such as `targets.1.base_url`, and what its value must be.
 pub(super) type Wrong = (String, String);
@@ -15,7 +16,7 @@ const MAX_ROWS: usize = 10_000;
 pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     limits(config)?;
     targets(&config.targets)?;
-    tenants(&config.tenants)?;
+    tenants(&config.tenants, &config.targets)?;
     keys(config, &config.keys)
 }
 
@@ -29,6 +30,9 @@ fn limits(config: &Config) -> Result<(), Wrong> {
     ];
     if let Some((name, _)) = bounds.iter().find(|(_, bound)| *bound == 0) {
         return Err((format!("deadlines.{name}"), "must be at least 1 ms".to_owned()));
+    }
+    if config.retries.attempts > 5 {
+        return wrong("retries.attempts", "must be at most 5");
     }
     if config.runs.lease_ms < 1_000 {
         return wrong("runs.lease_ms", "must be at least 1000");
@@ -97,8 +101,12 @@ fn targets(rows: &[TargetRow]) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn tenants(rows: &[TenantRow]) -> Result<(), Wrong> {
+fn tenants(rows: &[TenantRow], targets: &[TargetRow]) -> Result<(), Wrong> {
     few("tenants", rows.len())?;
+    let known = |name: &String| {
+        let provider = name.split_once('/').map_or(name.as_str(), |(provider, _)| provider);
+        targets.iter().any(|row| row.name == provider || row.model == *name)
+    };
     let mut names = BTreeSet::new();
     for (at, row) in rows.iter().enumerate() {
         let wrong = |name: &str, what: &str| Err((format!("tenants.{at}.{name}"), what.to_owned()));
@@ -112,6 +120,12 @@ fn tenants(rows: &[TenantRow]) -> Result<(), Wrong> {
         let budget = row.usd_per_day;
         if !budget.is_finite() || budget < 0.0 || (budget > 0.0 && budget < 0.000_001) {
             return wrong("usd_per_day", "must be 0 or at least 0.000001");
+        }
+        if row.targets.len() > MAX_TARGETS || row.targets.iter().any(|name| !known(name)) {
+            return wrong(
+                "targets",
+                "must name at most 8 targets as provider/model, with providers of [[targets]]",
+            );
         }
         row.features.check().map_err(|(name, what)| (format!("tenants.{at}.features.{name}"), what))?;
     }

@@ -24,6 +24,8 @@ pub struct Config {
     pub deadlines: Deadlines,
     /// Hedging of the first content.
     pub hedge: Hedge,
+    /// Further tries when every target has failed.
+    pub retries: Retries,
     /// What a request may hold.
     pub limits: Limits,
     /// Tokens that are exchanged for keys.
@@ -80,6 +82,21 @@ impl Default for Deadlines {
 pub struct Hedge {
     /// Milliseconds without content before the next target is asked too; 0 switches hedging off.
     pub after_ms: u64,
+}
+
+/// Further tries of an answer before its first content, when every target has failed in a way that may pass: a rate
+/// limit, an overload, a broken connection. A pause that a provider names is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retries {
+    /// How many; at most 5.
+    pub attempts: u32,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self { attempts: 2 }
+    }
 }
 
 /// Retries of queue messages.

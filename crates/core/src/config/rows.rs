@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::features::Features;
 use crate::identity::Tenant;
 use crate::identity::role::Role;
+use crate::wire::Dialect;
 
 /// A provider as a row: what is needed to ask it in a dialect that the core speaks.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -14,6 +15,9 @@ pub struct TargetRow {
     pub name: String,
     /// For example `https://api.openai.com/v1`; no slash at the end.
     pub base_url: String,
+    /// What is spoken there: `openai`, `responses`, `anthropic` or `gemini`.
+    #[serde(default)]
+    pub dialect: Dialect,
     /// The model that is asked when the caller names none.
     pub model: String,
     /// Further models that callers may name, at the same prices; `"*"` for all.
@@ -48,6 +52,10 @@ pub struct TenantRow {
     /// US dollars a day (UTC).
     #[serde(default)]
     pub usd_per_day: f64,
+    /// `provider/model` of the targets that answer this tenant where a request names none, in order; all of them in
+    /// the order of the rows where left out.
+    #[serde(default)]
+    pub targets: Vec<String>,
     /// Over the deployment's `[features]`.
     #[serde(default)]
     pub features: Features,

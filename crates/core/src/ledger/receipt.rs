@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::call::{AttemptReport, Fate};
 use crate::host::Time;
 use crate::route::Target;
+use crate::wire::Dialect;
 use crate::wire::event::Usage;
-use crate::wire::prompt::estimate;
 
 /// How an answer ended, for its receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,10 +101,15 @@ impl Attempted {
         let given_up =
             report.status.is_none() && matches!(report.fate, Fate::Lost | Fate::Left | Fate::Timeout);
         let began = given_up || report.status.is_some_and(|status| (200..300).contains(&status));
+        let cumulative = matches!(target.dialect, Dialect::Anthropic | Dialect::Gemini);
         let (usage, estimated) = match report.usage {
-            Some(usage) => (usage, false),
+            Some(usage) if report.fate == Fate::Answered || !cumulative => (usage, false),
+            // What was reported before the end is about the input, and about the output so far.
+            Some(usage) => {
+                (Usage { output: usage.output.max(output(target.dialect, report)), ..usage }, true)
+            }
             None if began => {
-                let output = estimate(report.content_bytes);
+                let output = output(target.dialect, report);
                 (Usage { input: input_estimate, output, ..Usage::default() }, true)
             }
             None => (Usage::default(), false),
@@ -117,7 +122,7 @@ impl Attempted {
             status: report.status,
             usage,
             estimated,
-            cost_micros: cost(target, usage.input, usage.output),
+            cost_micros: target.prices.cost(&usage),
             first_ms: report.first.map(|first| millis(first, report.sent)),
             total_ms: millis(over, report.sent),
             unreadable: report.unreadable,
@@ -125,11 +130,15 @@ impl Attempted {
     }
 }
 
-/// Micro-dollars for so many tokens of a target, rounded up.
-pub fn cost(target: &Target, input: u64, output: u64) -> u64 {
-    // Token counts lie far below 2^53, so the products are exact enough; `as` saturates.
-    let micros = (input as f64) * target.micros_in + (output as f64) * target.micros_out;
-    micros.ceil().max(0.0) as u64
+/// Output tokens that came. Servers of OpenAI's dialects send a token a piece; the others may gather several in one,
+/// which in English are about four bytes each.
+fn output(dialect: Dialect, report: &AttemptReport) -> u64 {
+    let bytes = u64::try_from(report.content_bytes).unwrap_or(u64::MAX);
+    let gathered = bytes > report.content_pieces.saturating_mul(8);
+    match dialect {
+        Dialect::Anthropic | Dialect::Gemini if gathered => bytes.div_ceil(4),
+        _ => report.content_pieces,
+    }
 }
 
 /// Milliseconds between two times.

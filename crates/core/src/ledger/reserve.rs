@@ -7,8 +7,8 @@ use crate::config::rows::TenantRow;
 use crate::error::{Error, Kind};
 use crate::host::{Hold, Key, Spent, Take, Takes, Time};
 use crate::identity::Tenant;
-use crate::ledger::receipt::cost;
 use crate::route::Target;
+use crate::wire::event::Usage;
 
 /// The output tokens that are reserved where a request names no bound.
 pub const DEFAULT_OUTPUT: u64 = 4_096;
@@ -42,7 +42,8 @@ pub fn is_limited(config: &Config, tenant: &Tenant) -> bool {
 /// The most that the asks of an answer can cost, on the dearest target, every target being asked once.
 pub fn worst_cost(targets: &[Target], asks: u64, input: u64, max_output: Option<u64>) -> u64 {
     let output = max_output.unwrap_or(DEFAULT_OUTPUT);
-    let once = targets.iter().fold(0u64, |sum, target| sum.saturating_add(cost(target, input, output)));
+    let usage = Usage { input, output, ..Usage::default() };
+    let once = targets.iter().fold(0u64, |sum, target| sum.saturating_add(target.prices.worst(&usage)));
     once.saturating_mul(asks)
 }
 

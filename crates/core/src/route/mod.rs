@@ -1,9 +1,11 @@
 //! Which targets answer a request, in which order.
 
 use crate::api::platform::{MODES, planned_mode};
+use crate::catalog::{self, Model, Prices};
 use crate::config::Config;
 use crate::config::rows::TargetRow;
 use crate::error::{Error, Kind};
+use crate::wire::Dialect;
 
 /// A provider's model, ready to be asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,12 +18,23 @@ pub struct Target {
     pub model: String,
     /// Where it is.
     pub base_url: String,
+    /// What it speaks.
+    pub dialect: Dialect,
+    /// How many tokens it takes at most; 0 where that is not known.
+    pub context: u64,
     /// The name of the secret with its key.
     pub secret: Option<String>,
-    /// Micro-dollars for an input token: the same number as dollars for a million.
-    pub micros_in: f64,
-    /// Micro-dollars for an output token.
-    pub micros_out: f64,
+    /// What its tokens cost.
+    pub prices: Prices,
+}
+
+/// The row's own prices where it names any that are not the catalogue's, which also knows those of cached input.
+fn prices(row: &TargetRow, known: Option<&Model>) -> Prices {
+    let own = Prices::flat(row.usd_per_mtok_in, row.usd_per_mtok_out);
+    let free = own.input == 0.0 && own.output == 0.0;
+    let same =
+        |known: &&Model| free || (known.prices.input == own.input && known.prices.output == own.output);
+    known.filter(same).map_or(own, |known| known.prices)
 }
 
 /// How many targets one request may name.
@@ -45,27 +58,37 @@ pub const OWN_MODELS: [(&str, Wanted); 3] =
 
 impl Target {
     fn of(row: &TargetRow, model: &str) -> Self {
+        let known = catalog::provider(&row.base_url).and_then(|provider| catalog::model(provider, model));
         Self {
             name: format!("{}/{model}", row.name),
             provider: row.name.clone(),
             model: model.to_owned(),
             base_url: row.base_url.clone(),
+            dialect: row.dialect,
+            context: known.map_or(0, |known| known.context),
             secret: row.secret.clone(),
-            micros_in: row.usd_per_mtok_in,
-            micros_out: row.usd_per_mtok_out,
+            prices: prices(row, known.as_ref()),
         }
     }
 }
 
+/// What is wished of the targets.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish<'a> {
+    /// The request's `model`.
+    pub model: Option<&'a str>,
+    /// `x-opencode-targets`: names with commas between them.
+    pub header: Option<&'a str>,
+    /// The tenant's own order of targets; empty where it has none.
+    pub tenant: &'a [String],
+}
+
 /// The ordered targets of a request: those of its `x-opencode-targets` header, else those of its `model`.
 ///
-/// `provider/model` pins one target; one of [`OWN_MODELS`] means every configured target in order; a bare name is
-/// the target whose own model it is.
-pub fn plan(
-    config: &Config,
-    model: Option<&str>,
-    header: Option<&str>,
-) -> Result<(Wanted, Vec<Target>), Error> {
+/// `provider/model` pins one target; one of [`OWN_MODELS`] means the tenant's targets, or every configured one in order;
+/// a bare name is the target whose own model it is.
+pub fn plan(config: &Config, wish: &Wish<'_>) -> Result<(Wanted, Vec<Target>), Error> {
+    let Wish { model, header, tenant } = *wish;
     if let Some(mode) = model.and_then(planned) {
         return Err(planned_mode(mode).at("model"));
     }
@@ -76,6 +99,9 @@ pub fn plan(
     }
     let every = || config.targets.iter().map(|row| Target::of(row, &row.model)).take(MAX_TARGETS).collect();
     let targets: Vec<Target> = match (own, model) {
+        (Some(_), _) | (None, None) if !tenant.is_empty() => {
+            tenant.iter().take(MAX_TARGETS).map(|name| one(config, name)).collect::<Result<_, _>>()?
+        }
         (Some(_), _) | (None, None) => every(),
         (None, Some(name)) => vec![one(config, name)?],
     };
@@ -109,7 +135,8 @@ pub fn embedder(config: &Config, name: &str) -> Result<Target, Error> {
         Error::new(Kind::NotFound, detail).at("model")
     })?;
     // Embeddings have no output tokens.
-    Ok(Target { micros_out: 0.0, ..Target::of(row, model) })
+    let target = Target::of(row, model);
+    Ok(Target { prices: Prices { output: 0.0, ..target.prices }, ..target })
 }
 
 /// The mode that `opencode/MODE` names, where it is not built yet.
@@ -197,7 +224,8 @@ mod tests {
         )
         .unwrap();
         let planned = |model: Option<&str>, header: Option<&str>| {
-            let (wanted, targets) = plan(&config, model, header).map_err(|error| error.status())?;
+            let wish = Wish { model, header, tenant: &[] };
+            let (wanted, targets) = plan(&config, &wish).map_err(|error| error.status())?;
             let names: Vec<String> = targets.into_iter().map(|it| it.name).collect();
             Ok((wanted == Wanted::Thinking, names.join(" ")))
         };
@@ -221,6 +249,11 @@ mod tests {
         assert_eq!(planned(None, Some(",")), Err(400));
         assert_eq!(planned(None, Some(&["a/m"; MAX_TARGETS + 1].join(","))), Err(400));
         let none = Config::default();
-        assert_eq!(plan(&none, None, None).unwrap_err().status(), 503);
+        assert_eq!(plan(&none, &Wish::default()).unwrap_err().status(), 503);
+        let tenant = ["b/x".to_owned(), "m".to_owned()];
+        let of = |model| plan(&config, &Wish { model, header: None, tenant: &tenant }).unwrap().1;
+        let names = |targets: Vec<Target>| targets.into_iter().map(|it| it.name).collect::<Vec<_>>();
+        assert_eq!(names(of(Some("auto"))), ["b/x", "a/m"]);
+        assert_eq!(names(of(Some("org/n"))), ["b/org/n"]);
     }
 }

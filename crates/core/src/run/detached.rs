@@ -15,7 +15,7 @@ use serde_json::json;
 use super::checkpoint::{self, Checkpoint, Elsewhere, Status};
 use super::gather::Gather;
 use super::settle::{self, Note};
-use crate::call::{Ended, Plan, Shape};
+use crate::call::{Ended, Plan};
 use crate::drive::{Driven, Question, drive};
 use crate::error::{Error, Kind, Retry};
 use crate::host::{Bytes, Held, Host, Message, StoreError, Swap, Time};
@@ -23,7 +23,7 @@ use crate::identity::Tenant;
 use crate::ledger::receipt::{Outcome, RunStep};
 use crate::ledger::reserve;
 use crate::modes::{Next, Op, Show};
-use crate::route::{self, Target};
+use crate::route::{self, Target, Wish};
 use crate::snapshot::Snapshot;
 use crate::trace::{self, Trace};
 use crate::wire::event::Usage;
@@ -233,7 +233,9 @@ impl<H: Host> Worker<'_, H> {
     /// Finds the targets and holds the step's price.
     async fn prepare(&self, run: &Checkpoint, id: &str, now: Time) -> Result<Prepared, Error> {
         let config = self.snapshot.config();
-        let (_, targets) = route::plan(config, run.model.as_deref(), run.targets.as_deref())?;
+        let tenant = config.tenant(self.tenant).map(|row| row.targets.as_slice()).unwrap_or_default();
+        let wish = Wish { model: run.model.as_deref(), header: run.targets.as_deref(), tenant };
+        let (_, targets) = route::plan(config, &wish)?;
         let program = &run.program;
         let micros = reserve::worst_cost(&targets, 1, program.input_bound(), program.max_output());
         if let Some(error) = reserve::impossible(config, self.tenant, micros) {
@@ -265,7 +267,8 @@ impl<H: Host> Worker<'_, H> {
         // An ask must not outlive its claim.
         let claimed = config.runs.lease_ms.saturating_mul(9).div_euclid(10).max(1);
         deadlines.whole_ms = deadlines.whole_ms.min(claimed);
-        Plan { targets: 0, shape: Shape::Stream, deadlines, hedge: None, started }
+        let retries = config.retries.attempts;
+        Plan { deadlines, retries, started, ..Plan::default() }
     }
 
     async fn ask(
@@ -277,7 +280,8 @@ impl<H: Host> Worker<'_, H> {
         let mut driven = pin!(drive(self.host.clone(), self.snapshot.clone(), question));
         while let Some(driven) = driven.next().await {
             match driven {
-                Driven::Frames { frames, .. } => gather.hidden(name, &frames),
+                Driven::Began { .. } => {}
+                Driven::Frames(frames) => gather.hidden(name, &frames),
                 Driven::Ended { ended, reports } => {
                     gather.attempts(name, &reports, self.host.now());
                     return match ended {

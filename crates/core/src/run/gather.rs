@@ -4,26 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Final;
-use crate::call::{AttemptReport, Ended};
+use crate::call::{AttemptReport, Ended, Fate};
 use crate::host::Time;
 use crate::ledger::receipt::{Attempted, Outcome, Receipt, millis};
 use crate::modes::Show;
 use crate::route::Target;
 use crate::wire::Frame;
-use crate::wire::event::{Event, Finish, ToolDelta, Usage};
+use crate::wire::answer::Answer;
+use crate::wire::event::{Event, Usage};
 
-/// The most tool calls of one answer that are kept for surfaces of our own making.
-const MAX_TOOLS: usize = 128;
-
-/// The most bytes of one answer's text that are kept for the platform's own surfaces and for later steps.
+/// The most bytes of a hidden step's text that are kept for later steps.
 const MAX_TEXT: usize = 1024 * 1024;
 
 pub(super) struct Gather {
     targets: Arc<[Target]>,
-    text: String,
-    tools: Vec<ToolDelta>,
-    began: bool,
-    finish: Option<Finish>,
+    answer: Answer,
     hidden: BTreeMap<&'static str, String>,
     inputs: BTreeMap<&'static str, u64>,
     attempts: Vec<Attempted>,
@@ -34,10 +29,7 @@ impl Gather {
     pub fn new(targets: Arc<[Target]>) -> Self {
         Self {
             targets,
-            text: String::new(),
-            tools: Vec::new(),
-            began: false,
-            finish: None,
+            answer: Answer::default(),
             hidden: BTreeMap::new(),
             inputs: BTreeMap::new(),
             attempts: Vec::new(),
@@ -50,32 +42,10 @@ impl Gather {
         self.inputs.insert(id, input);
     }
 
-    /// Whether these are the answer's first frames; true once.
-    pub fn begins(&mut self) -> bool {
-        !std::mem::replace(&mut self.began, true)
-    }
-
-    pub fn frames(&mut self, frames: &[Frame], show: Show) {
-        if show != Show::Answer {
-            return;
-        }
-        collect(frames, &mut self.text);
+    /// Frames of the answer.
+    pub fn frames(&mut self, frames: &[Frame]) {
         for event in frames.iter().flat_map(|frame| &frame.events) {
-            match event {
-                Event::Finish(finish) => self.finish = Some(*finish),
-                Event::Tool(piece) => self.tool(piece),
-                _ => {}
-            }
-        }
-    }
-
-    fn tool(&mut self, piece: &ToolDelta) {
-        if let Some(tool) = self.tools.iter_mut().find(|tool| tool.index == piece.index) {
-            if tool.arguments.len().saturating_add(piece.arguments.len()) <= MAX_TEXT {
-                tool.arguments.push_str(&piece.arguments);
-            }
-        } else if self.tools.len() < MAX_TOOLS {
-            self.tools.push(piece.clone());
+            self.answer.add(event);
         }
     }
 
@@ -86,13 +56,22 @@ impl Gather {
     /// An ask's whole text, for the program.
     pub fn take(&mut self, id: &'static str, show: Show) -> String {
         match show {
-            Show::Answer => self.text.clone(),
+            Show::Answer => self.answer.text(),
             Show::Hidden => self.hidden.remove(id).unwrap_or_default(),
         }
     }
 
-    pub fn text(&self) -> &str {
-        &self.text
+    pub fn answer(&self) -> &Answer {
+        &self.answer
+    }
+
+    /// `target=fate` of attempts, in order.
+    pub fn tried(&self, reports: &[AttemptReport]) -> Vec<String> {
+        let before = self.attempts.iter().map(|it| tried(&it.target, it.outcome));
+        let now = reports.iter().filter(|report| report.fate != Fate::Running).filter_map(|report| {
+            self.targets.get(report.target).map(|target| tried(&target.name, report.fate))
+        });
+        before.chain(now).collect()
     }
 
     pub fn attempts(&mut self, ask: &'static str, reports: &[AttemptReport], now: Time) {
@@ -133,23 +112,18 @@ impl Gather {
     }
 
     pub fn last(&mut self, ended: Ended) -> Final {
-        let tried = self.attempts.iter().map(|it| {
-            let fate = serde_json::to_value(it.outcome).unwrap_or_default();
-            format!("{}={}", it.target, fate.as_str().unwrap_or_default())
-        });
-        Final {
-            ended,
-            tried: tried.collect(),
-            usage: self.usage(),
-            text: std::mem::take(&mut self.text),
-            tools: std::mem::take(&mut self.tools),
-            finish: self.finish,
-        }
+        let tried = self.tried(&[]);
+        Final { ended, tried, usage: self.usage(), answer: std::mem::take(&mut self.answer) }
     }
 
     fn usage(&self) -> Usage {
         self.attempts.iter().fold(Usage::default(), |sum, it| sum.plus(it.usage))
     }
+}
+
+fn tried(target: &str, fate: Fate) -> String {
+    let fate = serde_json::to_value(fate).unwrap_or_default();
+    format!("{target}={}", fate.as_str().unwrap_or_default())
 }
 
 fn collect(frames: &[Frame], text: &mut String) {

@@ -23,34 +23,42 @@ use crate::modes::Program;
 use crate::run::{self, Began, Final, Job, Said};
 use crate::snapshot::Snapshot;
 use crate::trace;
-use crate::wire::openai;
+use crate::wire::json::Members;
+use crate::wire::{Dialect, openai};
 
-/// `POST /v1/chat/completions`, `/v1/embeddings`, `/api/v1/chat` and `/api/v1/chat/stream`.
+/// The routes of the dialects, `/v1/embeddings`, `/api/v1/chat` and `/api/v1/chat/stream`. `model` is what the path
+/// names, where it does.
 pub async fn answer<H: Host>(
     host: H,
     snapshot: Arc<Snapshot>,
     identity: Identity,
     asking: Asking,
     handler: Handler,
+    model: &str,
 ) -> Result<Response<Reply<impl Stream<Item = Bytes> + use<H>>>, Error> {
     answer::check_json(&asking.headers)?;
     let config = snapshot.config();
     let flags = config.flags(&identity.tenant);
-    let options = Options::read(config, &flags, &asking.headers)?;
+    let options = Options::read(config, &identity.tenant, &flags, &asking.headers)?;
     let surface = api::surface(asking.uri.path());
     let trace = asking.trace.id();
-    let asked = match handler {
-        Handler::Completions => {
+    let asked = match (handler, own(handler)) {
+        (_, Some((dialect, stream))) => {
+            if handler == Handler::GenerateStream {
+                check_alt(asking.uri.query())?;
+            }
             let id = trace::id(asking.now, host.random());
-            answer::completions(config, &options, &flags, &asking.body, &id, asking.now)?
+            let model = (dialect == Dialect::Gemini).then_some(model);
+            let request = answer::Request { dialect, body: &asking.body, model, stream };
+            answer::asked(config, &options, &flags, &request, &id, asking.now)?
         }
-        Handler::Embeddings => answer::embeddings(config, &asking.body)?,
+        (Handler::Embeddings, None) => answer::embeddings(config, &asking.body)?,
         _ => {
             let stream = handler == Handler::ChatStream;
             platform::read(&asking.body)?.asked(config, &options, &flags, stream, trace)?
         }
     };
-    let Asked { mut program, targets, stream, shape, voice } = asked;
+    let Asked { mut program, targets, stream, shape, voice, notice, format } = asked;
     if reserve::is_budgeted(config, &identity.tenant) {
         program.bound_output(reserve::DEFAULT_OUTPUT);
     }
@@ -64,6 +72,7 @@ pub async fn answer<H: Host>(
         program,
         targets: targets.into(),
         shape,
+        format,
         hedge: options.hedge,
         cache: cache.then_some(options.cache).flatten(),
         bound,
@@ -73,7 +82,40 @@ pub async fn answer<H: Host>(
     let debug = config.debug;
     let said = Box::pin(run::inline(host, snapshot, job));
     let answer = Answer { said, voice, began: asking.now, trace, cache, debug };
-    if stream { answer.streamed(clock, surface).await } else { answer.whole(&clock, surface).await }
+    let mut response =
+        if stream { answer.streamed(clock, surface).await? } else { answer.whole(&clock, surface).await? };
+    if let Some(notice) = notice {
+        response::set(response.headers_mut(), response::NOTICE, notice);
+    }
+    Ok(response)
+}
+
+/// The dialect of a route, and whether it streams, where the route decides.
+fn own(handler: Handler) -> Option<(Dialect, Option<bool>)> {
+    Some(match handler {
+        Handler::Completions => (Dialect::OpenAi, None),
+        Handler::Responses => (Dialect::Responses, None),
+        Handler::Messages => (Dialect::Anthropic, None),
+        Handler::Generate => (Dialect::Gemini, Some(false)),
+        Handler::GenerateStream => (Dialect::Gemini, Some(true)),
+        _ => return None,
+    })
+}
+
+/// Without `alt=sse` Gemini streams a JSON array, which cannot say that it broke off.
+fn check_alt(query: Option<&str>) -> Result<(), Error> {
+    if query.unwrap_or_default().split('&').any(|pair| pair == "alt=sse") {
+        return Ok(());
+    }
+    Err(Error::invalid("add `?alt=sse`: a stream comes as server-sent events only").at("alt"))
+}
+
+/// `POST /v1/messages/count_tokens`.
+pub fn count_tokens(asking: &Asking) -> Result<Response<Bytes>, Error> {
+    answer::check_json(&asking.headers)?;
+    let mut response = json_of(200, &json!({"input_tokens": answer::count(&asking.body)?}));
+    response::set(response.headers_mut(), response::NOTICE, "estimated");
+    Ok(response)
 }
 
 struct Answer<S> {
@@ -122,21 +164,20 @@ impl<S: Stream<Item = Said>> Answer<S> {
                     let data = json!({"step": step, "status": if done { "end" } else { "start" }});
                     events.push(json!({"type": "progress", "data": data, "timestamp": clock.now().0}));
                 }
-                Said::Began(who) => began = Some(who),
+                Said::Began(who) => {
+                    self.voice.began(&who);
+                    began = Some(who);
+                }
                 Said::Frames(frames) => bytes = frames.into_iter().next().map_or(bytes, |frame| frame.bytes),
                 Said::Ended(last) => {
                     if let Some(response) = self.refused(&last, surface) {
                         return Ok(response.map(Reply::Whole));
                     }
-                    let mut response = match &self.voice {
-                        Voice::Pass { .. } => response::whole(200, "application/json", bytes),
-                        voice => {
-                            let time = millis(clock.now(), self.began);
-                            json_of(200, &voice.whole(&last, events, time))
-                        }
-                    };
+                    let time = millis(clock.now(), self.began);
+                    let body = self.voice.whole(&last, bytes, events, time);
+                    let mut response = response::whole(200, "application/json", body);
                     label(response.headers_mut(), began.as_ref(), self.cache, self.debug);
-                    tried(response.headers_mut(), &last);
+                    tried(response.headers_mut(), &last.tried);
                     return Ok(response.map(Reply::Whole));
                 }
             }
@@ -152,13 +193,18 @@ impl<S: Stream<Item = Said>> Answer<S> {
             (_, Some(error)) => error,
             (_, None) => return None,
         };
-        let refusal = match (&last.ended, &self.voice) {
-            (Ended::Refused { status, body }, Voice::Pass { .. }) => openai::traced(body, &self.trace)
-                .map(|body| response::whole(*status, "application/json", body)),
+        let refusal = match &last.ended {
+            Ended::Refused { dialect, status, body } if self.voice.passes(*dialect) => {
+                let body = match dialect {
+                    Dialect::OpenAi | Dialect::Responses => openai::traced(body, &self.trace),
+                    Dialect::Anthropic | Dialect::Gemini => Members::parse(body).ok().map(|_| body.clone()),
+                };
+                body.map(|body| response::whole(*status, "application/json", body))
+            }
             _ => None,
         };
         let mut response = refusal.unwrap_or_else(|| response::error(surface, &error, &self.trace));
-        tried(response.headers_mut(), last);
+        tried(response.headers_mut(), &last.tried);
         Some(response)
     }
 }
@@ -198,7 +244,10 @@ impl<H: Host, S: Stream<Item = Said>> Writing<H, S> {
         let voice = &mut self.answer.voice;
         match said {
             Said::Progress { step, done } => voice.progress(step, done),
-            Said::Began(_) => Bytes::new(),
+            Said::Began(began) => {
+                voice.began(&began);
+                Bytes::new()
+            }
             Said::Frames(frames) => voice.frames(&frames),
             Said::Ended(last) => {
                 self.over = true;
@@ -208,15 +257,16 @@ impl<H: Host, S: Stream<Item = Said>> Writing<H, S> {
     }
 }
 
-fn tried(headers: &mut http::HeaderMap, last: &Final) {
-    if !last.tried.is_empty() {
-        response::set(headers, response::TRIED, &last.tried.join(", "));
+fn tried(headers: &mut http::HeaderMap, tried: &[String]) {
+    if !tried.is_empty() {
+        response::set(headers, response::TRIED, &tried.join(", "));
     }
 }
 
 fn label(headers: &mut http::HeaderMap, began: Option<&Began>, cache: bool, debug: bool) {
     let Some(began) = began else { return };
     response::set(headers, response::TARGET, &began.target);
+    tried(headers, &began.tried);
     if cache {
         response::set(headers, response::CACHE, if began.cached { "hit" } else { "miss" });
     }

@@ -29,9 +29,18 @@ pub async fn caller<H: Host>(
     }
 }
 
-/// The text after `Bearer`.
+/// Where the SDKs of Anthropic and Google put a key.
+const OTHERS: [&str; 2] = ["x-api-key", "x-goog-api-key"];
+
+/// The text after `Bearer`, or of a header that another provider's SDK uses.
 pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
-    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let Some(value) = headers.get(AUTHORIZATION) else {
+        let other = OTHERS.iter().find_map(|name| headers.get(*name));
+        return Ok(other
+            .and_then(|value| value.to_str().ok())
+            .map(str::trim)
+            .filter(|text| !text.is_empty()));
+    };
     let text = value.to_str().unwrap_or_default();
     let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
     if scheme.eq_ignore_ascii_case("bearer") && !rest.trim().is_empty() {

@@ -38,10 +38,10 @@ pub async fn create<H: Host>(
 ) -> Result<Response<Bytes>, Error> {
     answer::check_json(&asking.headers)?;
     let flags = snapshot.config().flags(&identity.tenant);
-    let options = Options::read(snapshot.config(), &flags, &asking.headers)?;
+    let options = Options::read(snapshot.config(), &identity.tenant, &flags, &asking.headers)?;
     let request = platform::read(&asking.body)?;
     // Planned now so that a bad name is the caller's error, and again at each step.
-    route::plan(snapshot.config(), request.model.as_deref(), options.targets.as_deref())?;
+    route::plan(snapshot.config(), &options.wish(request.model.as_deref()))?;
     let tenant = &identity.tenant;
     let mut run = Checkpoint {
         id: trace::id(asking.now, host.random()),

@@ -35,6 +35,7 @@ pub struct Answer {
     /// The last that was reported.
     pub usage: Usage,
     size: usize,
+    cut: bool,
 }
 
 /// A piece of a whole answer.
@@ -65,6 +66,7 @@ impl Answer {
             _ => 0,
         };
         if self.size.saturating_add(grown) > MAX_KEPT {
+            self.cut = true;
             return;
         }
         self.size = self.size.saturating_add(grown);
@@ -117,6 +119,12 @@ impl Answer {
             _ => None,
         });
         texts.collect()
+    }
+
+    /// Whether nothing was left out and it is text alone, beside its thinking.
+    pub fn has_only_text(&self) -> bool {
+        let other = |block: &Block| matches!(block, Block::Refusal(_) | Block::Tool(_));
+        !self.cut && !self.blocks.iter().any(other)
     }
 
     /// The tools that it calls.

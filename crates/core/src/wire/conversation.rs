@@ -285,12 +285,13 @@ impl Cannot {
             Self::Tools => ["tools", "tools", "tools", "tools"],
             Self::Foreign(name) => return name,
         };
-        names[match caller {
-            Dialect::OpenAi => 0,
-            Dialect::Responses => 1,
-            Dialect::Anthropic => 2,
-            Dialect::Gemini => 3,
-        }]
+        let [openai, responses, anthropic, gemini] = names;
+        match caller {
+            Dialect::OpenAi => openai,
+            Dialect::Responses => responses,
+            Dialect::Anthropic => anthropic,
+            Dialect::Gemini => gemini,
+        }
     }
 
     /// What the caller is told when no target can be asked: 400, naming the field.

@@ -26,6 +26,11 @@ impl Members {
         self.get(name).map_or(Ok(None), |value| serde_json::from_str::<Option<T>>(value.get()))
     }
 
+    /// The members' names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// Replaces a member in its place, or adds it at the end.
     pub fn set(&mut self, name: &str, value: &impl Serialize) {
         let Ok(value) = serde_json::value::to_raw_value(value) else { return };

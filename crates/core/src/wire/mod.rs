@@ -1,11 +1,19 @@
 //! Provider dialects: each is one codec between its wire format and the neutral events.
 
 pub mod answer;
+pub mod anthropic;
 pub mod conversation;
+pub mod dialect;
 pub mod event;
+pub mod gemini;
 pub mod json;
 pub mod openai;
 pub mod prompt;
+pub mod refusal;
+pub mod request;
+pub mod responses;
+pub mod schema;
+pub mod seal;
 pub mod sse;
 
 use bytes::Bytes;

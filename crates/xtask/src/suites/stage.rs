@@ -27,7 +27,8 @@ impl Stage {
     pub fn set(suites: &[Suite], times: &mut Times) -> Result<Self> {
         let needs = |some: &[Suite]| suites.iter().any(|suite| some.contains(suite));
         let runs_binary = suites.iter().any(|suite| *suite != Suite::DeployCheck);
-        let release = needs(&[Suite::Hosts, Suite::Config, Suite::Clients, Suite::DeployCheck]);
+        let release =
+            needs(&[Suite::Hosts, Suite::Faults, Suite::Config, Suite::Clients, Suite::DeployCheck]);
         let clients = needs(&[Suite::Model, Suite::Clients, Suite::Contract]);
         let probe = needs(&[Suite::Ports]);
         let tools =

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{chat, chat_with, hello};
 use crate::clients::case::Case;
-use crate::clients::driver::{AI, EVERY, OPENAI};
+use crate::clients::sdk::{AI, EVERY, OPENAI};
 
 pub(super) fn cases() -> Vec<Case> {
     let three = json!({ "texts": ["tok0 tok1 tok2"], "finish": "stop", "usage": { "completion": 3 } });
@@ -42,8 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("models/list", OPENAI, json!({ "op": "models", "params": {} }))
             .gives(json!({ "models": names })),
         Case::new("models/retrieve", OPENAI, model("=wall/ok")).gives(json!({ "models": ["wall/ok"] })),
-        Case::new("models/retrieve an unknown one", OPENAI, model("=nobody/nothing"))
-            .raises("NotFoundError", 404),
+        Case::new("models/retrieve an unknown one", OPENAI, model("=nobody/nothing")).raises(404),
         // The client leaves after three tokens of forty.
         Case::new("chat/cancelled", EVERY, cancelled()).gives(json!({ "finish": null })),
     ];

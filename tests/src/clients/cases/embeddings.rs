@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::clients::case::Case;
-use crate::clients::driver::{EVERY, OPENAI};
+use crate::clients::sdk::{EVERY, OPENAI};
 use crate::wall::embed::vector;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -35,13 +35,8 @@ pub(super) fn cases() -> Vec<Case> {
             embed("embed", json!({ "dimensions": 4, "user": "user-1" })),
         )
         .sends(json!({ "dimensions": 4, "user": "user-1" })),
-        Case::new("embeddings/unknown model", EVERY, embed("=nobody/nothing", json!({})))
-            .raises("NotFoundError", 404),
-        Case::new("embeddings/wrong key", EVERY, embed("embed", json!({})))
-            .raises("AuthenticationError", 401)
-            .calls(0)
-            .wrong_key(),
-        Case::new("embeddings/the upstream's s429", EVERY, embed("s429", json!({})))
-            .raises("RateLimitError", 429),
+        Case::new("embeddings/unknown model", EVERY, embed("=nobody/nothing", json!({}))).raises(404),
+        Case::new("embeddings/wrong key", EVERY, embed("embed", json!({}))).raises(401).calls(0).wrong_key(),
+        Case::new("embeddings/the upstream's s429", EVERY, embed("s429", json!({}))).raises(429),
     ]
 }

@@ -1,9 +1,12 @@
 //! The cases, by what they are about.
 
+mod broken;
 mod chat;
+mod dialects;
 mod embeddings;
 mod failures;
 mod parameters;
+mod surfaces;
 mod tools;
 
 use serde_json::{Value, json};
@@ -12,7 +15,16 @@ use super::case::Case;
 
 /// Every case.
 pub fn all() -> Vec<Case> {
-    let groups = [chat::cases(), parameters::cases(), tools::cases(), failures::cases(), embeddings::cases()];
+    let groups = [
+        chat::cases(),
+        parameters::cases(),
+        tools::cases(),
+        failures::cases(),
+        embeddings::cases(),
+        dialects::cases(),
+        broken::cases(),
+        surfaces::cases(),
+    ];
     groups.into_iter().flatten().collect()
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{chat, chat_with};
 use crate::clients::case::Case;
-use crate::clients::driver::{AI, Client, EVERY, OPENAI};
+use crate::clients::sdk::{AI, Client, EVERY, OPENAI};
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -87,11 +87,11 @@ fn ai() -> Vec<(&'static str, &'static [Client], &'static str, Value, Value)> {
             json!({ "presencePenalty": -1.5, "frequencyPenalty": 1.75 }),
             json!({ "presence_penalty": -1.5, "frequency_penalty": 1.75 }),
         ),
-        ("provider's options", &[Client::AiOpenAi], "ok", provider("openai"), given.clone()),
-        ("provider's options", &[Client::AiCompatible], "ok", provider("opencode"), given),
+        ("provider's options", &[Client::AI_OPENAI], "ok", provider("openai"), given.clone()),
+        ("provider's options", &[Client::AI_COMPATIBLE], "ok", provider("opencode"), given),
         (
             "logitBias",
-            &[Client::AiOpenAi],
+            &[Client::AI_OPENAI],
             "ok",
             json!({ "providerOptions": { "openai": { "logitBias": { "11": 5 }, "metadata": { "a": "b" },
                 "parallelToolCalls": false, "store": false, "maxCompletionTokens": 18 } } }),
@@ -108,7 +108,7 @@ fn ai() -> Vec<(&'static str, &'static [Client], &'static str, Value, Value)> {
         ),
         (
             "schema",
-            &[Client::AiOpenAi],
+            &[Client::AI_OPENAI],
             "echo",
             json!({ "schema": schema }),
             json!({ "response_format": { "type": "json_schema", "json_schema": { "schema": schema } } }),

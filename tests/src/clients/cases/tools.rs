@@ -1,13 +1,13 @@
 //! Tool calls, one and several, and the whole round: call, result, answer.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{chat_with, hello, parameters::tool};
 use crate::clients::case::Case;
-use crate::clients::driver::{EVERY, OPENAI};
+use crate::clients::sdk::{EVERY, OPENAI};
 
 pub(super) fn cases() -> Vec<Case> {
-    let call = |index: usize, city: &str| json!({ "id": format!("call_wall_{index}"), "name": "weather", "arguments": arguments(city) });
+    let call = |index: usize, city: &str| json!({ "id": format!("call_wall_{index}"), "name": "weather", "arguments": { "city": city } });
     let with_tool = |fault: &str| chat_with(fault, json!({ "tools": [tool()] }));
     let one = json!({ "finish": "tool_calls", "tools": [call(0, "Paris")] });
     let three =
@@ -16,7 +16,7 @@ pub(super) fn cases() -> Vec<Case> {
     round["op"] = json!("round");
     let mut helper = with_tool("tools:2");
     helper["op"] = json!("helper");
-    let said = format!("The tool said: sun for {}", arguments("Paris"));
+    let said = "The tool said: sun for Paris";
     let mut cases = Vec::new();
     cases.extend(Case::new("tools/one call", EVERY, with_tool("tools")).gives(one).both());
     cases.extend(Case::new("tools/three calls at once", EVERY, with_tool("tools:3")).gives(three).both());
@@ -38,9 +38,4 @@ pub(super) fn cases() -> Vec<Case> {
         .both(),
     );
     cases
-}
-
-fn arguments(city: &str) -> String {
-    let arguments: Value = json!({ "city": city });
-    arguments.to_string()
 }

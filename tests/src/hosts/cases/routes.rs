@@ -57,7 +57,20 @@ async fn models(ctx: &Ctx) -> Result<(), String> {
     let json = response.json().await?;
     let names: Vec<&str> =
         json["data"].as_array().into_iter().flatten().filter_map(|it| it["id"].as_str()).collect();
-    same("models", names, vec!["auto", "opencode/chat", "opencode/thinking", "wall/ok", "wall2/ok"])?;
+    same(
+        "models",
+        names,
+        vec![
+            "auto",
+            "opencode/chat",
+            "opencode/thinking",
+            "wall/ok",
+            "wall2/ok",
+            "wall-responses/ok",
+            "wall-anthropic/ok",
+            "wall-gemini/ok",
+        ],
+    )?;
     for path in ["/v1/models/wall/ok", "/v1/models/wall%2Fok"] {
         let json = ctx.get(path).key(&ctx.keys.acme).send().await?.json().await?;
         same("model", json["id"].as_str(), Some("wall/ok"))?;

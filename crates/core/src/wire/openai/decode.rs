@@ -1,14 +1,14 @@
 //! Frames and whole answers from upstream, read into neutral events.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
-use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::calls::Calls;
+use super::chunk::{Choice, Chunk, Content, Counts, Reported};
+use super::details;
 use crate::wire::Frame;
-use crate::wire::event::{Event, Finish, ToolDelta, Usage};
+use crate::wire::event::{Event, Finish, Usage};
 use crate::wire::sse;
 
 /// How many choices of one answer are followed; OpenAI allows `n` up to 128.
@@ -17,113 +17,11 @@ const MAX_CHOICES: usize = 128;
 /// Reads one stream, frame by frame.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    started: bool,
+    /// The provider's id of the answer, once it was said.
+    id: Option<String>,
     /// Per choice that was seen: whether it has finished.
     choices: Vec<(u32, bool)>,
-}
-
-#[derive(Deserialize)]
-struct Chunk<'a> {
-    #[serde(default)]
-    id: Option<String>,
-    #[serde(default)]
-    model: Option<String>,
-    #[serde(default)]
-    choices: Option<Vec<Choice>>,
-    #[serde(default)]
-    usage: Option<Counts>,
-    #[serde(default)]
-    error: Option<Reported>,
-    /// In answers to a request for embeddings.
-    #[serde(default, borrow)]
-    data: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    #[serde(default)]
-    index: u32,
-    #[serde(default)]
-    delta: Option<Delta>,
-    /// In answers that are not streamed.
-    #[serde(default)]
-    message: Option<Delta>,
-    #[serde(default)]
-    finish_reason: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct Delta {
-    #[serde(default)]
-    content: Option<String>,
-    #[serde(default)]
-    reasoning_content: Option<String>,
-    /// The same under another name; servers that send both send the same text.
-    #[serde(default)]
-    reasoning: Option<String>,
-    #[serde(default)]
-    refusal: Option<String>,
-    #[serde(default)]
-    tool_calls: Option<Vec<ToolCall>>,
-    /// Audio, legacy function calls, whatever comes next.
-    #[serde(flatten)]
-    others: BTreeMap<String, Value>,
-}
-
-#[derive(Deserialize)]
-struct ToolCall {
-    #[serde(default)]
-    index: u32,
-    #[serde(default)]
-    id: Option<String>,
-    #[serde(default)]
-    function: Option<Function>,
-}
-
-#[derive(Deserialize)]
-struct Function {
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    arguments: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Counts {
-    #[serde(default)]
-    prompt_tokens: Option<u64>,
-    #[serde(default)]
-    completion_tokens: Option<u64>,
-    #[serde(default)]
-    prompt_tokens_details: Option<InputDetails>,
-    #[serde(default)]
-    completion_tokens_details: Option<OutputDetails>,
-}
-
-#[derive(Deserialize)]
-struct InputDetails {
-    #[serde(default)]
-    cached_tokens: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct OutputDetails {
-    #[serde(default)]
-    reasoning_tokens: Option<u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Reported {
-    Full {
-        message: String,
-        #[serde(default)]
-        code: Option<Value>,
-        #[serde(default, rename = "type")]
-        kind: Option<String>,
-    },
-    Text(String),
-    Other(Value),
+    calls: Calls,
 }
 
 impl Decoder {
@@ -135,6 +33,7 @@ impl Decoder {
             Ok(Some(data)) if data.trim() == "[DONE]" => vec![Event::End],
             Ok(Some(data)) if data.trim().is_empty() => Vec::new(),
             Ok(Some(data)) => match serde_json::from_str::<Chunk<'_>>(&data) {
+                Ok(chunk) if is_error(&chunk) => self.leniently(&data),
                 Ok(chunk) => self.events(chunk),
                 Err(_) => self.leniently(&data),
             },
@@ -148,6 +47,11 @@ impl Decoder {
         let Ok(Value::Object(chunk)) = serde_json::from_str(data) else { return vec![Event::Unreadable] };
         if let Some(error) = chunk.get("error").filter(|error| !error.is_null()) {
             return vec![Reported::Other(error.clone()).event()];
+        }
+        // vLLM's older releases have the error's members at the top.
+        if chunk.get("object").and_then(Value::as_str) == Some("error") {
+            let reported = serde_json::from_str::<Reported>(data).ok();
+            return reported.map(Reported::event).into_iter().collect();
         }
         let mut events = Vec::new();
         let choices = chunk.get("choices").and_then(Value::as_array);
@@ -178,41 +82,43 @@ impl Decoder {
             events.push(reported.event());
             return events;
         }
-        if let (false, Some(id)) = (self.started, chunk.id) {
-            self.started = true;
+        // Azure's first chunk is about the prompt and has an empty id.
+        let id = chunk.id.filter(|id| !id.is_empty());
+        if let (None, Some(id)) = (&self.id, id) {
+            self.id = Some(id.clone());
             events.push(Event::Start { id, model: chunk.model.unwrap_or_default() });
         }
         for choice in chunk.choices.unwrap_or_default() {
             self.choice(choice, &mut events);
         }
-        if let Some(counts) = chunk.usage {
-            events.extend(counts.usage().map(Event::Usage));
-        }
+        let usage = chunk.usage.or(chunk.x_groq.and_then(|groq| groq.usage));
+        events.extend(usage.and_then(Counts::usage).map(Event::Usage));
         events
     }
 
     fn choice(&mut self, choice: Choice, events: &mut Vec<Event>) {
         self.see(choice.index);
+        let whole = choice.delta.is_none();
         let delta = choice.delta.or(choice.message).unwrap_or_default();
         let some = |text: Option<String>| text.filter(|text| !text.is_empty());
-        events.extend(some(delta.reasoning_content.or(delta.reasoning)).map(Event::Thinking));
-        events.extend(some(delta.content).map(Event::Text));
-        events.extend(some(delta.refusal).map(Event::Refusal));
-        for call in delta.tool_calls.unwrap_or_default() {
-            let (name, arguments) = call.function.map_or((None, None), |f| (f.name, f.arguments));
-            let arguments = arguments.unwrap_or_default();
-            events.push(Event::Tool(ToolDelta {
-                index: call.index,
-                id: call.id,
-                name,
-                arguments,
-                seal: None,
-            }));
+        let thinking = some(delta.reasoning_content).or(some(delta.reasoning));
+        let shown = thinking.is_some();
+        events.extend(thinking.map(Event::Thinking));
+        details::events(delta.reasoning_details, shown, events);
+        match delta.content {
+            Some(Content::Text(text)) => events.extend(some(Some(text)).map(Event::Text)),
+            Some(Content::Parts(parts)) => events.extend(parts.into_iter().filter_map(part)),
+            None => {}
         }
-        let others = delta.others.iter().filter(|(name, value)| *name != "role" && !is_blank(value));
-        let others: usize = others.map(|(_, value)| value.to_string().len()).sum();
-        if others > 0 {
-            events.push(Event::Other(others));
+        events.extend(some(delta.refusal).map(Event::Refusal));
+        let answer = self.id.as_deref().unwrap_or_default();
+        for (at, call) in (0..).zip(delta.tool_calls) {
+            // A whole answer's calls have no index: each is one.
+            let index = if whole { Some(at) } else { call.index };
+            events.extend(self.calls.piece(choice.index, index, call, answer));
+        }
+        if delta.others > 0 {
+            events.push(Event::Other(delta.others));
         }
         self.finish(choice.index, choice.finish_reason.as_deref(), events);
     }
@@ -237,7 +143,8 @@ impl Decoder {
 
 /// Reads an answer that was not streamed. `Unreadable` alone, when it is none.
 pub fn decode_whole(body: &[u8]) -> Vec<Event> {
-    let Ok(answer) = serde_json::from_slice::<Chunk<'_>>(body) else {
+    let answer = serde_json::from_slice::<Chunk<'_>>(body).ok().filter(|answer| !is_error(answer));
+    let Some(answer) = answer else {
         return std::str::from_utf8(body)
             .map_or(vec![Event::Unreadable], |text| Decoder::default().leniently(text));
     };
@@ -258,49 +165,25 @@ fn embeddings(answer: Chunk<'_>) -> Vec<Event> {
     events
 }
 
-impl Reported {
-    fn event(self) -> Event {
-        match self {
-            Self::Full { message, code, kind } => {
-                let code = code.and_then(|code| match code {
-                    Value::String(text) => Some(text),
-                    Value::Number(number) => Some(number.to_string()),
-                    _ => None,
-                });
-                Event::Failed { message, code: code.or(kind) }
-            }
-            Self::Text(message) => Event::Failed { message, code: None },
-            Self::Other(value) => Event::Failed { message: value.to_string(), code: None },
-        }
-    }
+fn is_error(chunk: &Chunk<'_>) -> bool {
+    chunk.error.is_none() && chunk.object.as_deref() == Some("error")
 }
 
-impl Counts {
-    /// Some servers send `usage` with nothing in it: that is no report.
-    fn usage(self) -> Option<Usage> {
-        if self.prompt_tokens.is_none() && self.completion_tokens.is_none() {
-            return None;
+/// A piece of content in Mistral's form: `{"type":"thinking","thinking":[{"type":"text","text":…}]}` or text.
+fn part(part: Value) -> Option<Event> {
+    let text = |part: &Value| part.get("text").and_then(Value::as_str).map(str::to_owned);
+    let event = match part.get("type").and_then(Value::as_str) {
+        Some("text") => text(&part).map(Event::Text),
+        Some("thinking") => {
+            let pieces = part.get("thinking").and_then(Value::as_array);
+            pieces.map(|pieces| Event::Thinking(pieces.iter().filter_map(text).collect()))
         }
-        Some(Usage {
-            input: self.prompt_tokens.unwrap_or(0),
-            output: self.completion_tokens.unwrap_or(0),
-            cached: self.prompt_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0),
-            reasoning: self
-                .completion_tokens_details
-                .and_then(|details| details.reasoning_tokens)
-                .unwrap_or(0),
-            cache_write: 0,
-        })
-    }
-}
-
-fn is_blank(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        Value::Bool(_) | Value::Number(_) => false,
+        _ => None,
+    };
+    match event {
+        Some(Event::Text(text) | Event::Thinking(text)) if text.is_empty() => None,
+        Some(event) => Some(event),
+        None => Some(Event::Other(part.to_string().len())),
     }
 }
 

@@ -1,0 +1,102 @@
+//! How an answer is written to its caller: what each thing that a run says becomes.
+
+mod platform;
+mod speaker;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+pub use self::platform::Platform;
+pub use self::speaker::Speaker;
+use crate::call::Ended;
+use crate::error::Error;
+use crate::run::{Began, Final};
+use crate::wire::{Dialect, Frame};
+
+/// One caller's way to be answered.
+pub enum Voice {
+    /// A provider's dialect: passed through where the one who answers speaks it too, else written anew.
+    Speaker(Box<Speaker>),
+    /// The platform's own events.
+    Platform(Platform),
+}
+
+impl Voice {
+    /// What stands before everything else.
+    pub fn start(&self) -> Bytes {
+        match self {
+            Self::Platform(platform) => platform.start(),
+            Self::Speaker(_) => Bytes::new(),
+        }
+    }
+
+    /// A hidden step.
+    pub fn progress(&self, step: &str, done: bool) -> Bytes {
+        match self {
+            Self::Platform(platform) => platform.progress(step, done),
+            Self::Speaker(speaker) => speaker.progress(step, done),
+        }
+    }
+
+    /// The answer begins.
+    pub fn began(&mut self, began: &Began) {
+        match self {
+            Self::Platform(platform) => platform.began(began),
+            Self::Speaker(speaker) => speaker.began(began.dialect),
+        }
+    }
+
+    /// Frames of the answer.
+    pub fn frames(&mut self, frames: &[Frame]) -> Bytes {
+        match self {
+            Self::Platform(platform) => platform.frames(frames),
+            Self::Speaker(speaker) => speaker.frames(frames),
+        }
+    }
+
+    /// The last bytes: the terminator of a genuine answer, or the error and nothing after it.
+    pub fn tail(&mut self, last: &Final, trace: &str, time_ms: u64) -> Bytes {
+        let error = failure(last);
+        match self {
+            _ if last.ended == Ended::Left => Bytes::new(),
+            Self::Platform(platform) => platform.tail(last, error.as_ref(), time_ms),
+            Self::Speaker(speaker) => match error {
+                Some(error) => speaker.broken(&error, trace),
+                None => speaker.tail(last.usage),
+            },
+        }
+    }
+
+    /// A complete answer that is not streamed; `passed` is the provider's own.
+    pub fn whole(&self, last: &Final, passed: Bytes, events: Vec<Value>, time_ms: u64) -> Bytes {
+        match self {
+            Self::Platform(platform) => Bytes::from(platform.whole(last, events, time_ms).to_string()),
+            Self::Speaker(speaker) => speaker.whole(&last.answer, last.usage, passed),
+        }
+    }
+
+    /// Whether a provider's words in a dialect reach this caller as they are.
+    pub fn passes(&self, dialect: Dialect) -> bool {
+        matches!(self, Self::Speaker(speaker) if speaker.passes(dialect))
+    }
+}
+
+/// What went wrong, if the answer failed.
+pub fn failure(last: &Final) -> Option<Error> {
+    match &last.ended {
+        Ended::Complete | Ended::Left => None,
+        Ended::Failed(error) => Some(error.clone()),
+        Ended::Refused { dialect, status, body } => Some(refused(*dialect, *status, body)),
+    }
+}
+
+/// A provider's refusal in our words and its own.
+pub fn refused(dialect: Dialect, status: u16, body: &[u8]) -> Error {
+    let refusal = dialect.refusal(status, body);
+    let mut error = Error::invalid(match refusal.message {
+        Some(message) => format!("the provider refused the request: {message}"),
+        None => format!("the provider refused the request with status {status}"),
+    });
+    error.param = refusal.param;
+    error
+}

@@ -1,0 +1,184 @@
+//! The dialects behind one face: everything else calls these and names none of them.
+
+use bytes::{Bytes, BytesMut};
+use http::header::InvalidHeaderValue;
+use http::{HeaderName, HeaderValue};
+use serde_json::Value;
+
+use super::answer::{Answer, Head};
+use super::conversation::{Cannot, Conversation};
+use super::event::{Event, Usage};
+use super::json::Members;
+use super::refusal::Refusal;
+use super::{Dialect, Frame, anthropic, gemini, openai, responses};
+use crate::call::Shape;
+use crate::error::Error;
+
+/// Runs an expression on the module of a dialect.
+macro_rules! of {
+    ($dialect:expr, $module:ident => $run:expr) => {
+        match $dialect {
+            Dialect::OpenAi => {
+                use openai as $module;
+                $run
+            }
+            Dialect::Responses => {
+                use responses as $module;
+                $run
+            }
+            Dialect::Anthropic => {
+                use anthropic as $module;
+                $run
+            }
+            Dialect::Gemini => {
+                use gemini as $module;
+                $run
+            }
+        }
+    };
+}
+
+impl Dialect {
+    /// A caller's request in no provider's words. The error names the member that is wrong.
+    pub fn read(self, members: &Members) -> Result<Conversation, Error> {
+        of!(self, it => it::read(members))
+    }
+
+    /// A request's body for a model of this dialect, or what the dialect cannot say.
+    pub fn write(self, conversation: &Conversation, model: &str, shape: Shape) -> Result<Members, Cannot> {
+        of!(self, it => it::write(conversation, model, shape))
+    }
+
+    /// A caller's own body for a model of its own dialect.
+    pub fn pass(self, members: &Members, model: &str, shape: Shape) -> Members {
+        of!(self, it => it::pass(members, model, shape))
+    }
+
+    /// The whole address of a request.
+    pub fn uri(self, base_url: &str, model: &str, shape: Shape) -> String {
+        of!(self, it => it::uri(base_url, model, shape))
+    }
+
+    /// The header with a provider's key.
+    pub fn credential(self, secret: &str) -> Result<(HeaderName, HeaderValue), InvalidHeaderValue> {
+        of!(self, it => it::credential(secret))
+    }
+
+    /// Headers that every request has.
+    pub fn headers(self) -> &'static [(&'static str, &'static str)] {
+        of!(self, it => it::HEADERS)
+    }
+
+    /// Reads a stream.
+    pub fn decoder(self) -> Decoder {
+        match self {
+            Self::OpenAi => Decoder::OpenAi(openai::Decoder::default()),
+            Self::Responses => Decoder::Responses(responses::Decoder::default()),
+            Self::Anthropic => Decoder::Anthropic(anthropic::Decoder::default()),
+            Self::Gemini => Decoder::Gemini(gemini::Decoder::default()),
+        }
+    }
+
+    /// Reads an answer that was not streamed.
+    pub fn decode_whole(self, body: &[u8]) -> Vec<Event> {
+        of!(self, it => it::decode_whole(body))
+    }
+
+    /// Writes a stream.
+    pub fn encoder(self, head: Head) -> Encoder {
+        match self {
+            Self::OpenAi => Encoder::OpenAi(openai::Encoder::new(head)),
+            Self::Responses => Encoder::Responses(responses::Encoder::new(head)),
+            Self::Anthropic => Encoder::Anthropic(anthropic::Encoder::new(head)),
+            Self::Gemini => Encoder::Gemini(gemini::Encoder::new(head)),
+        }
+    }
+
+    /// Writes an answer that is not streamed.
+    pub fn whole(self, head: &Head, answer: &Answer) -> Value {
+        of!(self, it => it::whole(head, answer))
+    }
+
+    /// A failure in the dialect's envelope.
+    pub fn error_body(self, error: &Error, trace: &str) -> Value {
+        of!(self, it => it::error_body(error, trace))
+    }
+
+    /// What a provider's refusal means.
+    pub fn refusal(self, status: u16, body: &[u8]) -> Refusal {
+        of!(self, it => it::refusal(status, body))
+    }
+
+    /// The terminator of a stream whose provider forgot it.
+    pub fn terminator(self) -> &'static [u8] {
+        match self {
+            Self::OpenAi => openai::DONE,
+            Self::Anthropic => b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+            // Their last frame says the reason, and nothing follows it.
+            Self::Responses | Self::Gemini => b"",
+        }
+    }
+}
+
+/// Reads one stream, frame by frame.
+#[derive(Debug)]
+#[allow(missing_docs)] // One for each dialect.
+pub enum Decoder {
+    OpenAi(openai::Decoder),
+    Responses(responses::Decoder),
+    Anthropic(anthropic::Decoder),
+    Gemini(gemini::Decoder),
+}
+
+impl Decoder {
+    /// One frame and what it means. What cannot be read is `Unreadable`, never an error.
+    pub fn decode(&mut self, bytes: Bytes) -> Frame {
+        match self {
+            Self::OpenAi(decoder) => decoder.decode(bytes),
+            Self::Responses(decoder) => decoder.decode(bytes),
+            Self::Anthropic(decoder) => decoder.decode(bytes),
+            Self::Gemini(decoder) => decoder.decode(bytes),
+        }
+    }
+}
+
+/// Writes one stream.
+#[allow(missing_docs)] // One for each dialect.
+pub enum Encoder {
+    OpenAi(openai::Encoder),
+    Responses(responses::Encoder),
+    Anthropic(anthropic::Encoder),
+    Gemini(gemini::Encoder),
+}
+
+impl Encoder {
+    /// The frames of an event.
+    pub fn event(&mut self, event: &Event, out: &mut BytesMut) {
+        match self {
+            Self::OpenAi(encoder) => encoder.event(event, out),
+            Self::Responses(encoder) => encoder.event(event, out),
+            Self::Anthropic(encoder) => encoder.event(event, out),
+            Self::Gemini(encoder) => encoder.event(event, out),
+        }
+    }
+
+    /// The genuine end.
+    pub fn tail(&mut self, usage: Usage, out: &mut BytesMut) {
+        match self {
+            Self::OpenAi(encoder) => encoder.tail(usage, out),
+            Self::Responses(encoder) => encoder.tail(usage, out),
+            Self::Anthropic(encoder) => encoder.tail(usage, out),
+            Self::Gemini(encoder) => encoder.tail(usage, out),
+        }
+    }
+
+    /// The error that ends a broken stream, and nothing that looks like an end.
+    pub fn broken(&mut self, error: &Error, trace: &str, out: &mut BytesMut) {
+        match self {
+            Self::OpenAi(encoder) => encoder.broken(error, trace, out),
+            Self::Responses(encoder) => encoder.broken(error, trace, out),
+            Self::Anthropic(encoder) => encoder.broken(error, trace, out),
+            Self::Gemini(encoder) => encoder.broken(error, trace, out),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The dialect as data: what goes in, and what comes out.
+
+mod answers;
+mod requests;
+mod turns;

@@ -1,0 +1,363 @@
+//! Neutral events, written for callers of this dialect.
+
+use bytes::{BufMut as _, BytesMut};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::items::{Call, Part, Text};
+use super::response::{Frame, Status};
+use crate::error::Error;
+use crate::wire::Dialect;
+use crate::wire::answer::{Answer, Block, Head, MAX_KEPT};
+use crate::wire::conversation::Seal;
+use crate::wire::event::{Event, Finish, ToolDelta, Usage};
+use crate::wire::seal;
+
+/// The status of an item that is followed by another.
+const FOLLOWED: &str = "completed";
+
+/// Writes one answer.
+///
+/// Thinking is written as a reasoning item's summary, its seal as `encrypted_content`; a call's own seal as a reasoning
+/// item before the call. A call stays open until its arguments are whole, because some providers send the pieces of
+/// several calls in turn. The closing events repeat all texts: of an answer longer than [`MAX_KEPT`] that is not
+/// possible, so it ends with an error that says so after the last piece.
+pub struct Encoder {
+    head: Head,
+    frame: Frame,
+    began: bool,
+    sequence: u64,
+    /// Whether the answer grew past what is kept.
+    is_too_long: bool,
+    kept: usize,
+    /// The message or reasoning that is being said.
+    text: Option<Text>,
+    /// Calls, open and closed.
+    calls: Vec<Call>,
+    /// Closed items by their index; null for those that are open.
+    output: Vec<Value>,
+    finish: Option<Finish>,
+}
+
+/// One event. Members that its type has not are left out.
+#[derive(Serialize, Default)]
+pub(super) struct Piece<'a> {
+    pub item_id: &'a str,
+    pub output_index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_index: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary_index: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delta: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logprobs: Option<[Value; 0]>,
+}
+
+impl Encoder {
+    /// For an answer under this head.
+    pub fn new(head: Head) -> Self {
+        let frame = Frame::new(&head);
+        Self {
+            head,
+            frame,
+            began: false,
+            sequence: 0,
+            is_too_long: false,
+            kept: 0,
+            text: None,
+            calls: Vec::new(),
+            output: Vec::new(),
+            finish: None,
+        }
+    }
+
+    /// Writes an event's frames. The finish is remembered for the end.
+    pub fn event(&mut self, event: &Event, out: &mut BytesMut) {
+        match event {
+            Event::Text(text) => self.say(Part::Text, text, out),
+            Event::Refusal(text) => self.say(Part::Refusal, text, out),
+            Event::Thinking(text) => self.say(Part::Summary, text, out),
+            Event::Sealed(seal) => self.seal(seal, out),
+            Event::Tool(piece) => self.tool(piece, out),
+            Event::Finish(finish) => self.finish = Some(*finish),
+            // Content of built-in tools that no caller of this platform's own answers asked for, and the tail's.
+            Event::Other(_)
+            | Event::Start { .. }
+            | Event::Usage(_)
+            | Event::Failed { .. }
+            | Event::End
+            | Event::Unreadable => {}
+        }
+    }
+
+    /// The genuine end: what is open is closed, and the whole response object follows.
+    pub fn tail(&mut self, usage: Usage, out: &mut BytesMut) {
+        self.begin(out);
+        if self.is_too_long {
+            let detail = format!(
+                "the answer is longer than the {MAX_KEPT} bytes that a closing response object may repeat; all of it was sent in pieces"
+            );
+            self.error("answer_too_long", &detail, None, None, out);
+            return;
+        }
+        let status = Status::Ended(self.finish);
+        self.close_all(out);
+        let response = self.frame.response(status, std::mem::take(&mut self.output), Some(usage));
+        let kind = if status.name() == "completed" { "response.completed" } else { "response.incomplete" };
+        self.send(kind, &json!({"response": response}), out);
+    }
+
+    /// The end of an answer that broke. Nothing that is open is closed.
+    ///
+    /// `ResponseErrorEvent` has `code`, `message` and `param` beside its type. OpenAI's servers have them in `error`,
+    /// and it is there that openai-python looks before it raises; so they stand in both places.
+    pub fn broken(&mut self, error: &Error, trace: &str, out: &mut BytesMut) {
+        self.error(error.code(), &error.detail, error.param.as_deref(), Some((error, trace)), out);
+    }
+
+    fn error(
+        &mut self,
+        code: &str,
+        message: &str,
+        param: Option<&str>,
+        traced: Option<(&Error, &str)>,
+        out: &mut BytesMut,
+    ) {
+        let nested = match traced {
+            Some((error, trace)) => super::error_body(error, trace).get_mut("error").map(Value::take),
+            None => Some(json!({"message": message, "type": "server_error", "param": param, "code": code})),
+        };
+        self.send("error", &json!({"code": code, "message": message, "param": param, "error": nested}), out);
+    }
+
+    fn begin(&mut self, out: &mut BytesMut) {
+        if std::mem::replace(&mut self.began, true) {
+            return;
+        }
+        let response = json!({"response": self.frame.response(Status::InProgress, Vec::new(), None)});
+        self.send("response.created", &response, out);
+        self.send("response.in_progress", &response, out);
+    }
+
+    fn say(&mut self, part: Part, piece: &str, out: &mut BytesMut) {
+        if piece.is_empty() {
+            return;
+        }
+        self.begin(out);
+        if self.text.as_ref().is_some_and(|text| !text.takes(part)) {
+            self.close_text(FOLLOWED, out);
+        }
+        let mut text = match self.text.take() {
+            Some(text) => text,
+            None => self.open_text(part, None, out),
+        };
+        if text.part() != Some(part) {
+            self.close_part(&text, out);
+            text.open(part);
+            let (kind, piece) = text.added();
+            self.send(kind, &piece, out);
+        }
+        let (kind, delta) = text.delta(piece);
+        self.send(kind, &delta, out);
+        if self.keep(piece.len()) {
+            text.push(piece);
+        }
+        self.text = Some(text);
+    }
+
+    fn open_text(&mut self, part: Part, id: Option<String>, out: &mut BytesMut) -> Text {
+        let index = self.open_item();
+        let id = id.unwrap_or_else(|| format!("{}_{}_{index}", part.prefix(), self.head.id));
+        let text = Text::new(part, id, index);
+        self.send("response.output_item.added", &item_event(index, text.item("in_progress")), out);
+        text
+    }
+
+    /// A seal ends the thinking before it, unless it stands for other thinking.
+    fn seal(&mut self, seal: &Seal, out: &mut BytesMut) {
+        self.begin(out);
+        if !self.keep(seal.value.len()) {
+            return;
+        }
+        let is_own = seal.dialect == Dialect::Responses;
+        let belongs =
+            self.text.as_ref().is_some_and(|text| text.takes(Part::Summary)) && (is_own || !seal.hidden);
+        if !belongs {
+            self.close_text(FOLLOWED, out);
+            let id = seal.item.clone().filter(|_| is_own);
+            let text = self.open_text(Part::Summary, id, out);
+            self.text = Some(text);
+        }
+        if let Some(text) = &mut self.text {
+            // The provider checks that its ciphertext comes back under its own id: under another it is wrapped.
+            let under_own_id = seal.item.as_deref().is_none_or(|id| id == text.id());
+            text.seal(if is_own && under_own_id { seal.value.clone() } else { seal::wrap(seal) });
+        }
+        self.close_text(FOLLOWED, out);
+    }
+
+    fn tool(&mut self, piece: &ToolDelta, out: &mut BytesMut) {
+        self.begin(out);
+        let known = self.calls.iter().position(|call| call.joins(piece.index));
+        let place = match known {
+            Some(place) => place,
+            None => self.open_call(piece, out),
+        };
+        let keeps = self.keep(piece.arguments.len());
+        let Some(call) = self.calls.get_mut(place) else { return };
+        if piece.arguments.is_empty() || call.is_closed() {
+            return;
+        }
+        if keeps {
+            call.push(&piece.arguments);
+        }
+        let (id, index) = (call.id().to_owned(), call.index());
+        self.arguments(&id, index, &piece.arguments, out);
+    }
+
+    fn open_call(&mut self, piece: &ToolDelta, out: &mut BytesMut) -> usize {
+        self.close_text(FOLLOWED, out);
+        self.close_calls(false, FOLLOWED, out);
+        let place = self.calls.len();
+        let call_id = piece.id.clone().filter(|id| !id.is_empty());
+        let call_id = call_id.unwrap_or_else(|| format!("call_{}_{place}", self.head.id));
+        if let Some(seal) = &piece.seal {
+            // Under the call's id, by which the seal finds its call again.
+            self.seal(&Seal { item: Some(call_id.clone()), ..seal.clone() }, out);
+        }
+        let index = self.open_item();
+        let id = format!("fc_{}_{index}", self.head.id);
+        let call = Call::new(piece, id, call_id, index);
+        self.send("response.output_item.added", &item_event(index, call.item("in_progress")), out);
+        self.calls.push(call);
+        place
+    }
+
+    fn arguments(&mut self, item_id: &str, output_index: usize, delta: &str, out: &mut BytesMut) {
+        let piece = Piece { item_id, output_index, delta: Some(delta), ..Piece::default() };
+        self.send("response.function_call_arguments.delta", &piece, out);
+    }
+
+    fn close_all(&mut self, out: &mut BytesMut) {
+        let status = Status::Ended(self.finish).name();
+        self.close_text(status, out);
+        self.close_calls(true, status, out);
+    }
+
+    fn close_text(&mut self, status: &str, out: &mut BytesMut) {
+        let Some(text) = self.text.take() else { return };
+        if self.is_too_long {
+            return;
+        }
+        self.close_part(&text, out);
+        self.close_item(text.index(), text.item(status), out);
+    }
+
+    fn close_part(&mut self, text: &Text, out: &mut BytesMut) {
+        for (kind, piece) in text.done() {
+            self.send(kind, &piece, out);
+        }
+    }
+
+    /// Closes the calls whose arguments are whole, or all of them.
+    fn close_calls(&mut self, all: bool, status: &str, out: &mut BytesMut) {
+        if self.is_too_long {
+            return;
+        }
+        for mut call in std::mem::take(&mut self.calls) {
+            if !call.is_closed() && (all || call.is_whole()) {
+                if call.is_empty() && status == "completed" {
+                    call.push("{}");
+                    self.arguments(call.id(), call.index(), "{}", out);
+                }
+                self.send("response.function_call_arguments.done", &call.done(), out);
+                self.close_item(call.index(), call.item(status), out);
+                call.close();
+            }
+            self.calls.push(call);
+        }
+    }
+
+    fn open_item(&mut self) -> usize {
+        self.output.push(Value::Null);
+        self.output.len().saturating_sub(1)
+    }
+
+    fn close_item(&mut self, index: usize, item: Value, out: &mut BytesMut) {
+        let event = item_event(index, item);
+        self.send("response.output_item.done", &event, out);
+        let Value::Object(mut event) = event else { return };
+        if let (Some(place), Some(item)) = (self.output.get_mut(index), event.remove("item")) {
+            *place = item;
+        }
+    }
+
+    fn keep(&mut self, bytes: usize) -> bool {
+        self.kept = self.kept.saturating_add(bytes);
+        self.is_too_long = self.kept > MAX_KEPT;
+        !self.is_too_long
+    }
+
+    fn send(&mut self, kind: &str, members: &impl Serialize, out: &mut BytesMut) {
+        #[derive(Serialize)]
+        struct Numbered<'a, T> {
+            #[serde(rename = "type")]
+            kind: &'a str,
+            sequence_number: u64,
+            #[serde(flatten)]
+            members: &'a T,
+        }
+        let numbered = Numbered { kind, sequence_number: self.sequence, members };
+        self.sequence = self.sequence.saturating_add(1);
+        out.extend_from_slice(b"event: ");
+        out.extend_from_slice(kind.as_bytes());
+        out.extend_from_slice(b"\ndata: ");
+        // Writing JSON into memory fails only for maps whose keys are no texts.
+        let _ = serde_json::to_writer(out.writer(), &numbered);
+        out.extend_from_slice(b"\n\n");
+    }
+}
+
+fn item_event(output_index: usize, item: Value) -> Value {
+    json!({"output_index": output_index, "item": item})
+}
+
+/// A whole answer: what a stream of it would have ended with.
+pub fn whole(head: &Head, answer: &Answer) -> Value {
+    let mut encoder = Encoder::new(head.clone());
+    let mut frames = BytesMut::new();
+    let mut write = |event: &Event| {
+        frames.clear();
+        encoder.event(event, &mut frames);
+    };
+    for block in &answer.blocks {
+        match block {
+            Block::Text(text) => write(&Event::Text(text.clone())),
+            Block::Refusal(text) => write(&Event::Refusal(text.clone())),
+            Block::Thinking { text, seal } => {
+                write(&Event::Thinking(text.clone()));
+                if let Some(seal) = seal {
+                    write(&Event::Sealed(seal.clone()));
+                }
+            }
+            Block::Tool(tool) => write(&Event::Tool(tool.clone())),
+        }
+    }
+    if let Some(finish) = answer.finish {
+        write(&Event::Finish(finish));
+    }
+    encoder.close_all(&mut frames);
+    let output = std::mem::take(&mut encoder.output);
+    encoder.frame.response(Status::Ended(answer.finish), output, Some(answer.usage))
+}
