@@ -195,7 +195,7 @@ pub fn find<'a>(method: &Method, path: &'a str) -> Result<(&'static Row, Option<
 fn matches<'a>(pattern: &str, path: &'a str) -> Option<Option<&'a str>> {
     if let Some((prefix, suffix)) = pattern.split_once("{model}") {
         let model = path.strip_prefix(prefix)?.strip_suffix(suffix)?;
-        return (!model.is_empty()).then_some(Some(model));
+        return (!model.is_empty() && !model.ends_with('/')).then_some(Some(model));
     }
     let mut id = None;
     let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::calls::Calls;
 use super::chunk::{Candidate, Chunk, Counts, Part};
-use super::error::reported;
+use super::error::{envelope, reported};
 use super::finish;
 use crate::wire::conversation::Seal;
 use crate::wire::event::{Event, Finish, Usage};
@@ -196,10 +196,10 @@ pub fn decode_whole(body: &[u8]) -> Vec<Event> {
 fn bare(text: &str) -> Vec<Event> {
     let text = text.trim();
     let error = match text.chars().next() {
-        Some('{') => super::error::envelope(text),
+        Some('{') => envelope(text),
         Some('[') => serde_json::from_str::<Vec<&RawValue>>(text)
             .ok()
-            .and_then(|items| items.first().and_then(|item| super::error::envelope(item.get()))),
+            .and_then(|items| items.first().and_then(|item| envelope(item.get()))),
         _ => None,
     };
     error.map(reported).into_iter().collect()
@@ -207,7 +207,7 @@ fn bare(text: &str) -> Vec<Event> {
 
 /// JSON whose types are not those of the description is still the caller's to read: it is content, unless it is an error.
 fn leniently(data: &str) -> Vec<Event> {
-    if let Some(error) = super::error::envelope(data) {
+    if let Some(error) = Some(data).filter(|data| data.trim_start().starts_with('{')).and_then(envelope) {
         return vec![reported(error)];
     }
     match serde_json::from_str(data) {
