@@ -72,7 +72,8 @@ fn on(kind: Kind, arguments: &Arguments, wall: &Arc<Wall>, bench: &Arc<Bench>, f
     let rows = cases::all().into_iter();
     let trials = rows.flat_map(|case| {
         let case = Arc::new(case);
-        case.clients.iter().map(|client| trial(&case, *client, &platform, wall, bench)).collect::<Vec<_>>()
+        let clients = case.clients.iter().filter(|client| kind == Kind::Native || case.is_everywhere(client));
+        clients.map(|client| trial(&case, *client, &platform, wall, bench)).collect::<Vec<_>>()
     });
     let passed = suite::run(&name, arguments, trials.collect());
     // Whatever its cases hold on to, the children end with the platform.

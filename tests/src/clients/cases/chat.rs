@@ -21,7 +21,16 @@ pub(super) fn cases() -> Vec<Case> {
     ]);
     let helper = |fault: &str| json!({ "op": "helper", "params": { "model": fault, "messages": hello() } });
     let model = |name: &str| json!({ "op": "model", "params": { "model": name } });
-    let names = json!(["auto", "opencode/chat", "opencode/thinking", "wall/ok", "wall2/ok"]);
+    let names = json!([
+        "auto",
+        "opencode/chat",
+        "opencode/thinking",
+        "wall/ok",
+        "wall2/ok",
+        "wall-responses/ok",
+        "wall-anthropic/ok",
+        "wall-gemini/ok",
+    ]);
     let mut cases = vec![
         Case::new("chat/whole", EVERY, chat("ok:3")).gives(three.clone()),
         Case::new("chat/stream", EVERY, streamed(chat("ok:3")))

@@ -16,7 +16,7 @@ pub(super) fn cases() -> Vec<Case> {
             };
             cases.extend(answers(spelling, &row));
             cases.extend(tools(spelling, clients, &row));
-            cases.extend(objects(spelling, &row));
+            cases.extend(objects(spelling, clients, &row));
         }
     }
     cases
@@ -81,7 +81,7 @@ fn tools(spelling: Spelling, clients: &[Client], row: Row<'_>) -> Vec<Case> {
     cases
 }
 
-fn objects(spelling: Spelling, row: Row<'_>) -> Vec<Case> {
+fn objects(spelling: Spelling, clients: &[Client], row: Row<'_>) -> Vec<Case> {
     // Vercel's SDK looks at it, and has its own ways to ask for it.
     let object = match spelling {
         Spelling::Vercel => json!({ "object": {} }),
@@ -89,6 +89,10 @@ fn objects(spelling: Spelling, row: Row<'_>) -> Vec<Case> {
     };
     let mut cases = Vec::new();
     cases.extend(row("object", job("parse", spelling.hello("json"))).gives(object).both());
+    // Vercel's SDK asks Anthropic's interface for an object as the arguments of a tool, which nobody promised to check.
+    if spelling == Spelling::Vercel && clients.iter().any(|client| client.dialect == Dialect::Messages) {
+        return cases;
+    }
     // What does not fit is no success, whoever looks at it.
     for fault in ["badjson", "offjson"] {
         let params = spelling.schema(spelling.hello(fault));

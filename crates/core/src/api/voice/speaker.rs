@@ -1,12 +1,24 @@
 //! A caller of a provider's dialect.
 
 use bytes::{Bytes, BytesMut};
+use serde_json::Value;
 
 use crate::error::Error;
 use crate::wire::answer::{Answer, Head};
 use crate::wire::dialect::Encoder;
 use crate::wire::event::{Event, Usage};
-use crate::wire::{Dialect, Frame};
+use crate::wire::{Dialect, Frame, sse};
+
+/// What of a stream that passes is not gone yet.
+#[derive(Default)]
+struct Passing {
+    /// From the reason for the end on: held until everything is settled.
+    held: BytesMut,
+    /// Whether the dialect's terminator is among it.
+    terminated: bool,
+    /// What went out last, for the number that an error of Responses must have.
+    last: Bytes,
+}
 
 /// Writes an answer in a dialect, or lets the provider's own frames pass: each byte for byte, or not at all.
 pub struct Speaker {
@@ -20,8 +32,8 @@ pub struct Speaker {
 enum State {
     /// It is not known who answers.
     Waiting,
-    /// The provider's frames pass. What ends the stream is held until everything is settled.
-    Passing(BytesMut),
+    /// The provider's frames pass.
+    Passing(Passing),
     /// Frames are written.
     Writing(Box<Encoder>),
 }
@@ -51,7 +63,7 @@ impl Speaker {
     /// Someone answers, in this dialect.
     pub fn began(&mut self, dialect: Dialect) {
         self.state = if self.passes(dialect) {
-            State::Passing(BytesMut::new())
+            State::Passing(Passing::default())
         } else {
             State::Writing(Box::new(self.encoder()))
         };
@@ -63,13 +75,10 @@ impl Speaker {
         for frame in frames {
             match &mut self.state {
                 State::Waiting => {}
-                State::Passing(held) => {
-                    let hidden =
-                        self.dialect == Dialect::OpenAi && !self.head.include_usage && frame.is_usage_only();
-                    if !held.is_empty() || ends(self.dialect, frame) {
-                        held.extend_from_slice(&frame.bytes);
-                    } else if !hidden {
-                        out.extend_from_slice(&frame.bytes);
+                State::Passing(passing) => {
+                    let unasked = self.dialect == Dialect::OpenAi && !self.head.include_usage;
+                    if !(unasked && frame.is_usage_only()) {
+                        passing.pass(frame, &mut out);
                     }
                 }
                 State::Writing(encoder) => {
@@ -86,8 +95,13 @@ impl Speaker {
     pub fn tail(&mut self, usage: Usage) -> Bytes {
         match &mut self.state {
             State::Waiting => Bytes::new(),
-            State::Passing(held) if held.is_empty() => Bytes::from_static(self.dialect.terminator()),
-            State::Passing(held) => std::mem::take(held).freeze(),
+            State::Passing(passing) => {
+                let mut held = std::mem::take(&mut passing.held);
+                if !passing.terminated {
+                    held.extend_from_slice(self.dialect.terminator());
+                }
+                held.freeze()
+            }
             State::Writing(encoder) => {
                 let mut out = BytesMut::new();
                 encoder.tail(usage, &mut out);
@@ -101,7 +115,15 @@ impl Speaker {
         let mut out = BytesMut::new();
         match &mut self.state {
             State::Writing(encoder) => encoder.broken(error, trace, &mut out),
-            State::Waiting | State::Passing(_) => self.encoder().broken(error, trace, &mut out),
+            State::Waiting => self.encoder().broken(error, trace, &mut out),
+            State::Passing(passing) => {
+                let number = passing.next_number();
+                let mut encoder = self.encoder();
+                if let Encoder::Responses(encoder) = &mut encoder {
+                    encoder.go_on(number);
+                }
+                encoder.broken(error, trace, &mut out);
+            }
         }
         out.freeze()
     }
@@ -123,12 +145,28 @@ impl Speaker {
     }
 }
 
-/// Whether a client may take the stream for ended with this frame, and hang up: Gemini's has no terminator, and its
-/// last frame says why the answer ended.
-fn ends(dialect: Dialect, frame: &Frame) -> bool {
-    frame.events.iter().any(|event| match event {
-        Event::End => true,
-        Event::Finish(_) => dialect == Dialect::Gemini,
-        _ => false,
-    })
+impl Passing {
+    /// A client may take the stream for ended with the reason for its end, and hang up; nor must a reason stand before
+    /// an error. Content after it belongs to another choice of the answer, which has not ended.
+    fn pass(&mut self, frame: &Frame, out: &mut BytesMut) {
+        let ends = frame.events.iter().any(|event| matches!(event, Event::Finish(_) | Event::End));
+        self.terminated |= frame.events.contains(&Event::End);
+        if !ends && frame.has_content() && !self.held.is_empty() {
+            out.extend_from_slice(&std::mem::take(&mut self.held));
+        }
+        if ends || !self.held.is_empty() {
+            self.held.extend_from_slice(&frame.bytes);
+        } else {
+            out.extend_from_slice(&frame.bytes);
+            self.last = frame.bytes.clone();
+        }
+    }
+
+    /// The number after that of the last event that went out.
+    fn next_number(&self) -> u64 {
+        let text = std::str::from_utf8(&self.last).unwrap_or_default();
+        let data = sse::data(text).unwrap_or_default();
+        let event = serde_json::from_str::<Value>(&data).unwrap_or_default();
+        event.get("sequence_number").and_then(Value::as_u64).map_or(0, |number| number.saturating_add(1))
+    }
 }

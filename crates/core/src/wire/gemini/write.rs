@@ -57,7 +57,9 @@ pub fn write(conversation: &Conversation, model: &str, _shape: Shape) -> Result<
         return Err(Cannot::Foreign(name.clone()));
     }
     let Conversation { messages, tools, choice, settings, .. } = conversation;
-    if !tools.is_empty() && settings.parallel_tools == Some(false) {
+    // One tool that must be called is called once: only then is the wish kept here.
+    let forced = matches!(choice, Some(Choice::Any | Choice::Named(_))) && tools.len() == 1;
+    if !tools.is_empty() && !forced && settings.parallel_tools == Some(false) {
         return Err(Cannot::ParallelTools);
     }
     let said = turns::write(messages, model)?;

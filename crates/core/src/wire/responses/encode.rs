@@ -82,6 +82,11 @@ impl Encoder {
         }
     }
 
+    /// Counts on from where the events of another writer ended.
+    pub fn go_on(&mut self, sequence: u64) {
+        self.sequence = sequence;
+    }
+
     /// Writes an event's frames. The finish is remembered for the end.
     pub fn event(&mut self, event: &Event, out: &mut BytesMut) {
         match event {
