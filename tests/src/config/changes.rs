@@ -56,19 +56,19 @@ pub async fn nobody_locks_themselves_out(ctx: &Ctx) -> Result<(), String> {
 
 pub async fn a_stored_change_is_seen(ctx: &Ctx) -> Result<(), String> {
     seen(ctx, DEFAULT).await?;
-    let text = bounded(ctx, 2_048);
+    let text = bounded(ctx, 10_240);
     store(ctx, &text).await?;
-    seen(ctx, 2_048).await?;
-    let body = json!({"query": "x".repeat(3_000)});
+    seen(ctx, 10_240).await?;
+    let body = json!({"query": "x".repeat(11_000)});
     let refused = ctx.post("/api/v1/chat", &body).key(&ctx.keys.acme).send().await?;
     same("a body over the new bound", refused.status, 413)?;
     let mut stored = ctx.get("/api/v1/config").key(&ctx.keys.operator).send().await?;
     same("what is stored", stored.text().await?, text)?;
 
     let page = "https://page.example";
-    let opened = format!("{}\n[cors]\norigins = [\"{page}\"]\n", bounded(ctx, 4_096));
+    let opened = format!("{}\n[cors]\norigins = [\"{page}\"]\n", bounded(ctx, 12_288));
     store(ctx, &opened).await?;
-    seen(ctx, 4_096).await?;
+    seen(ctx, 12_288).await?;
     let url = format!("{}/v1/chat/completions", ctx.base_url);
     let preflight = Request::new("OPTIONS", url).header("access-control-request-method", "POST");
     let named = preflight.clone().header("origin", page).send().await?;
@@ -94,8 +94,8 @@ pub async fn a_budget_counts_in_its_day(ctx: &Ctx) -> Result<(), String> {
     same("its day begins", ask(4_000).send().await?.status, 200)?;
     same("over its budget", ask(6_000).send().await?.status, 429)?;
     let raised = ctx.config.replace("usd_per_day = 0.01", "usd_per_day = 0.02");
-    store(ctx, &format!("{raised}\n[limits]\nbody_bytes = 3072\n")).await?;
-    seen(ctx, 3_072).await?;
+    store(ctx, &format!("{raised}\n[limits]\nbody_bytes = 14336\n")).await?;
+    seen(ctx, 14_336).await?;
     same("under the raised one", ask(6_000).send().await?.status, 200)?;
     let removed = ctx.delete("/api/v1/config").key(&ctx.keys.operator).send().await?;
     same("removed", removed.status, 204)?;
