@@ -102,6 +102,14 @@ pub struct Row {
     pub summary: &'static str,
 }
 
+impl Row {
+    /// Whether it is another path of a row that stands before it: served, and not described.
+    pub fn is_alias(&self) -> bool {
+        let generates = matches!(self.handler, Handler::Generate | Handler::GenerateStream);
+        generates && !self.path.starts_with("/v1beta/models/")
+    }
+}
+
 const fn row(
     method: &'static str,
     path: &'static str,
@@ -134,7 +142,7 @@ pub const ROUTES: [Row; 47] = [
     row("POST", "/v1/chat/completions", H::Completions, From(User), Json("ChatCompletionRequest"), Either("ChatCompletion"), "A chat completion in OpenAI's dialect"),
     row("POST", "/v1/responses", H::Responses, From(User), Json("ResponsesRequest"), Either("Anything"), "An answer in the dialect of OpenAI's Responses"),
     row("POST", "/v1/messages", H::Messages, From(User), Json("MessagesRequest"), Either("Anything"), "An answer in Anthropic's dialect"),
-    row("POST", "/v1/messages/count_tokens", H::CountTokens, From(User), Json("MessagesRequest"), Answer(200, "TokenCount"), "An estimate of a request's input tokens, in Anthropic's dialect"),
+    row("POST", "/v1/messages/count_tokens", H::CountTokens, From(User), Json("TokenCountRequest"), Answer(200, "TokenCount"), "An estimate of a request's input tokens, in Anthropic's dialect"),
     row("POST", "/v1beta/models/{model}:generateContent", H::Generate, From(User), Json("GenerateRequest"), Answer(200, "Anything"), "An answer in Gemini's dialect"),
     row("POST", "/v1beta/models/{model}:streamGenerateContent", H::GenerateStream, From(User), Json("GenerateRequest"), Events, "An answer in Gemini's dialect, streamed; takes `alt=sse` alone"),
     row("POST", "/v1/models/{model}:generateContent", H::Generate, From(User), Json("GenerateRequest"), Answer(200, "Anything"), "The same, where Google's libraries ask for version v1"),
