@@ -24,7 +24,7 @@ use crate::run::{self, Began, Final, Job, Said};
 use crate::snapshot::Snapshot;
 use crate::trace;
 use crate::wire::json::Members;
-use crate::wire::{Dialect, openai};
+use crate::wire::{Dialect, anthropic, openai};
 
 /// The routes of the dialects, `/v1/embeddings`, `/api/v1/chat` and `/api/v1/chat/stream`. `model` is what the path
 /// names, where it does.
@@ -113,7 +113,7 @@ fn check_alt(query: Option<&str>) -> Result<(), Error> {
 /// `POST /v1/messages/count_tokens`.
 pub fn count_tokens(asking: &Asking) -> Result<Response<Bytes>, Error> {
     answer::check_json(&asking.headers)?;
-    let mut response = json_of(200, &json!({"input_tokens": answer::count(&asking.body)?}));
+    let mut response = json_of(200, &anthropic::token_count(answer::count(&asking.body)?));
     response::set(response.headers_mut(), response::NOTICE, "estimated");
     Ok(response)
 }

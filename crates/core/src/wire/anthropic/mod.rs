@@ -22,7 +22,6 @@ use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::call::Shape;
-use crate::error::Error;
 use crate::wire::json::Members;
 
 pub use decode::Decoder;
@@ -57,12 +56,6 @@ pub fn credential(secret: &str) -> Result<(HeaderName, HeaderValue), InvalidHead
     let mut value = HeaderValue::from_str(secret)?;
     value.set_sensitive(true);
     Ok((HeaderName::from_static("x-api-key"), value))
-}
-
-/// Whether a caller asked for a stream.
-pub fn wants_stream(members: &Members) -> Result<bool, Error> {
-    let wanted = members.read::<bool>("stream");
-    Ok(wanted.map_err(|_| Error::invalid("`stream` must be true or false").at("stream"))?.unwrap_or(false))
 }
 
 /// The answer of `count_tokens`.

@@ -37,11 +37,6 @@ pub fn wants_store(members: &Members) -> bool {
     !matches!(members.read::<bool>("store"), Ok(Some(false)))
 }
 
-/// Whether the caller asked for a stream.
-pub fn wants_stream(members: &Members) -> Result<bool, Error> {
-    Ok(flag(members, "stream")?.unwrap_or(false))
-}
-
 fn flag(members: &Members, name: &str) -> Result<Option<bool>, Error> {
     members.read(name).map_err(|_| Error::invalid(format!("`{name}` must be true or false")).at(name))
 }

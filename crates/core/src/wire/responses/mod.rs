@@ -25,7 +25,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::call::Shape;
 
-pub use self::check::{check, wants_store, wants_stream};
+pub use self::check::{check, wants_store};
 pub use self::decode::Decoder;
 pub use self::encode::{Encoder, whole};
 pub use self::pass::pass;

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::call::Shape;
 use crate::wire::Dialect;
-use crate::wire::anthropic::{credential, pass, read, uri, wants_stream, write};
+use crate::wire::anthropic::{credential, pass, read, uri, write};
 use crate::wire::conversation::{
     Call, Cannot, Choice, Conversation, Format, Image, Message, Part, Reasoning, Role, Seal, Source,
     Thinking, Tool, ToolResult,
@@ -336,8 +336,6 @@ fn passing_on_changes_the_model_alone() {
     let check = |shape: Shape, expected: &str| assert_eq!(pass(&body, "b", shape).text(), expected);
     check(Shape::Stream, r#"{"x":1.50,"stream":true,"model":"b","messages":[ ]}"#);
     check(Shape::Whole, r#"{"x":1.50,"stream":false,"model":"b","messages":[ ]}"#);
-    assert_eq!(wants_stream(&body).ok(), Some(true));
-    assert!(wants_stream(&members(&json!({"stream": 1}))).is_err());
     assert_eq!(uri("https://x/v1/", "m", Shape::Whole), "https://x/v1/messages");
     let (name, value) = credential("key").unwrap();
     assert!(name == "x-api-key" && value == "key" && value.is_sensitive());

@@ -8,7 +8,7 @@ use crate::wire::conversation::{
     Call, Cannot, Choice, Conversation, Format, Image, Message, Part, Reasoning, Role, Seal, Settings,
     Source, Thinking, Tool, ToolResult,
 };
-use crate::wire::responses::{check, pass, read, wants_store, wants_stream, write};
+use crate::wire::responses::{check, pass, read, wants_store, write};
 
 fn text(text: &str) -> Part {
     Part::Text(text.to_owned())
@@ -238,14 +238,14 @@ fn a_wrong_member_is_a_400_that_names_it() {
 
 #[test]
 fn a_store_is_answered_for() {
-    for (body, store, stream) in [
-        (json!({}), true, Some(false)),
-        (json!({"store": null, "stream": null}), true, Some(false)),
-        (json!({"store": true, "stream": true}), true, Some(true)),
-        (json!({"store": false, "stream": 1}), false, None),
+    for (body, store) in [
+        (json!({}), true),
+        (json!({"store": null}), true),
+        (json!({"store": true}), true),
+        (json!({"store": false}), false),
     ] {
         let body = members(&body);
-        assert_eq!((wants_store(&body), wants_stream(&body).ok()), (store, stream), "{}", body.text());
+        assert_eq!(wants_store(&body), store, "{}", body.text());
         assert_eq!(check(&body), Ok(()));
     }
 }
