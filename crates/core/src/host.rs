@@ -353,10 +353,17 @@ pub enum Appended {
 
 /// Append-only, ordered by id (as bytes): ids begin with their time.
 pub trait Logs {
-    /// Stores an entry once.
-    async fn append(&self, log: &Key, id: &str, value: Bytes) -> Result<Appended, StoreError>;
+    /// Stores an entry once. From `expires` on the store may forget it; `None` keeps it for good.
+    async fn append(
+        &self,
+        log: &Key,
+        id: &str,
+        value: Bytes,
+        expires: Option<Time>,
+    ) -> Result<Appended, StoreError>;
     /// Up to `limit` (at most 500) entries with an id greater than `after` (`""`: from the start), in order. May
-    /// stop early at a store's page of 1 MB, but never before the first entry.
+    /// stop early at a store's page of 1 MB, but never before the first entry. Entries that have expired may still be
+    /// among them.
     async fn scan(&self, log: &Key, after: &str, limit: usize) -> Result<Vec<Entry>, StoreError>;
 }
 
@@ -410,8 +417,8 @@ where
         Op::Hold(hold) => Played::Held(store.hold(&hold).await?),
         Op::Close { id, spent } => Played::Closed(store.close(&id, &spent).await?),
         Op::Overdue { tenant, now, limit } => Played::Overdue(store.overdue(&tenant, now, limit).await?),
-        Op::Append { log, id, value } => {
-            Played::Appended { new: store.append(&log, &id, value.0).await? == Appended::New }
+        Op::Append { log, id, value, expires } => {
+            Played::Appended { new: store.append(&log, &id, value.0, expires).await? == Appended::New }
         }
         Op::Scan { log, after, limit } => {
             let entries = store.scan(&log, &after, limit).await?;

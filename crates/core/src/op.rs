@@ -19,7 +19,7 @@ pub enum Op {
     Hold(Hold),
     Close { id: String, spent: Vec<Spent> },
     Overdue { tenant: Tenant, now: Time, limit: usize },
-    Append { log: Key, id: String, value: Blob },
+    Append { log: Key, id: String, value: Blob, expires: Option<Time> },
     Scan { log: Key, after: String, limit: usize },
     Put { key: Key, value: Blob, expires: Time },
     Get { key: Key, now: Time },

@@ -155,7 +155,7 @@ async fn bury<H: Host>(
         "time": now,
     });
     let id = trace::id(now, host.random());
-    host.append(&reports::dead_letters(&message.tenant), &id, Bytes::from(letter.to_string())).await?;
+    host.append(&reports::dead_letters(&message.tenant), &id, Bytes::from(letter.to_string()), None).await?;
     Ok(())
 }
 

@@ -60,9 +60,9 @@ async fn logs_keep_the_first_and_their_order() {
     let Some(aws) = aws().await else { return };
     let host = handle(&aws);
     let log = key("log");
-    assert_eq!(host.append(&log, "b", bytes("2")).await, Ok(Appended::New));
-    assert_eq!(host.append(&log, "a", bytes("1")).await, Ok(Appended::New));
-    assert_eq!(host.append(&log, "b", bytes("9")).await, Ok(Appended::Already));
+    assert_eq!(host.append(&log, "b", bytes("2"), None).await, Ok(Appended::New));
+    assert_eq!(host.append(&log, "a", bytes("1"), None).await, Ok(Appended::New));
+    assert_eq!(host.append(&log, "b", bytes("9"), None).await, Ok(Appended::Already));
     let ids = async |after: &str, limit: usize| {
         let found = host.scan(&log, after, limit).await.unwrap();
         found.into_iter().map(|entry| format!("{}{:?}", entry.id, entry.value)).collect::<Vec<_>>()
@@ -72,7 +72,7 @@ async fn logs_keep_the_first_and_their_order() {
     assert_eq!(ids("", 1).await, ["ab\"1\""]);
     assert!(ids("b", 9).await.is_empty() && ids("", 0).await.is_empty());
     for id in ["c", "d", "e", "f", "g"] {
-        host.append(&log, id, Bytes::from(vec![1; MAX_ENTRY])).await.unwrap();
+        host.append(&log, id, Bytes::from(vec![1; MAX_ENTRY]), None).await.unwrap();
     }
     let page = host.scan(&log, "b", 9).await.unwrap();
     assert!((1..5).contains(&page.len()), "a page ends at 1 MB");

@@ -194,8 +194,14 @@ impl Counters for Local {
 }
 
 impl Logs for Local {
-    async fn append(&self, log: &Key, id: &str, value: Bytes) -> Result<Appended, StoreError> {
-        self.store().append(log, id, value).await
+    async fn append(
+        &self,
+        log: &Key,
+        id: &str,
+        value: Bytes,
+        expires: Option<Time>,
+    ) -> Result<Appended, StoreError> {
+        self.store().append(log, id, value, expires).await
     }
 
     async fn scan(&self, log: &Key, after: &str, limit: usize) -> Result<Vec<Entry>, StoreError> {

@@ -84,9 +84,16 @@ impl Counters for Edge {
 }
 
 impl Logs for Edge {
-    async fn append(&self, log: &Key, id: &str, value: Bytes) -> Result<Appended, StoreError> {
+    async fn append(
+        &self,
+        log: &Key,
+        id: &str,
+        value: Bytes,
+        expires: Option<Time>,
+    ) -> Result<Appended, StoreError> {
         bounded(&value, MAX_ENTRY)?;
-        match self.ask(Op::Append { log: log.clone(), id: id.to_owned(), value: Blob(value) }).await? {
+        let op = Op::Append { log: log.clone(), id: id.to_owned(), value: Blob(value), expires };
+        match self.ask(op).await? {
             Played::Appended { new: true } => Ok(Appended::New),
             Played::Appended { new: false } => Ok(Appended::Already),
             _ => Err(unexpected()),

@@ -82,7 +82,7 @@ pub async fn appends(player: &impl Player) -> Result<(), String> {
     let log = key("log/one");
     let append = |caller: u64| {
         let value = Blob(format!("by {caller}").into());
-        player.play(Op::Append { log: log.clone(), id: "one".to_owned(), value })
+        player.play(Op::Append { log: log.clone(), id: "one".to_owned(), value, expires: None })
     };
     let answers = join_all((0..CALLERS).map(append)).await;
     let new = answers.iter().filter(|answer| **answer == Played::Appended { new: true }).count();

@@ -67,7 +67,11 @@ impl Sequence {
                 now,
                 limit: usize::try_from(self.pick(&[1, 3, 100])).unwrap(),
             },
-            14 | 15 => Op::Append { log: self.key("log"), id: self.id(), value },
+            14 | 15 => {
+                // Stores may forget what has expired at any time, so nothing does.
+                let expires = (step % 2 == 0).then_some(Time(now.0 + 3_600_000));
+                Op::Append { log: self.key("log"), id: self.id(), value, expires }
+            }
             16 => Op::Scan {
                 log: self.key("log"),
                 after: self.after(),

@@ -35,7 +35,7 @@ impl Model {
             Op::Hold(hold) => Played::Held(self.hold(hold)),
             Op::Close { id, spent } => Played::Closed(self.close(id, spent)),
             Op::Overdue { tenant, now, limit } => Played::Overdue(self.overdue(tenant, *now, *limit)),
-            Op::Append { log, id, value } => {
+            Op::Append { log, id, value, .. } => {
                 let entries = self.logs.entry(log.clone()).or_default();
                 let new = !entries.contains_key(id);
                 entries.entry(id.clone()).or_insert_with(|| value.0.clone());

@@ -331,8 +331,14 @@ impl Counters for SimHost {
 }
 
 impl Logs for SimHost {
-    async fn append(&self, log: &Key, id: &str, value: Bytes) -> Result<Appended, StoreError> {
-        let op = Op::Append { log: log.clone(), id: id.to_owned(), value: Blob(value) };
+    async fn append(
+        &self,
+        log: &Key,
+        id: &str,
+        value: Bytes,
+        expires: Option<Time>,
+    ) -> Result<Appended, StoreError> {
+        let op = Op::Append { log: log.clone(), id: id.to_owned(), value: Blob(value), expires };
         played!(self, op, Played::Appended { new } => if new { Appended::New } else { Appended::Already })
     }
 

@@ -90,8 +90,7 @@ pub async fn save<H: Host>(
     run: &Checkpoint,
 ) -> Result<Option<u64>, StoreError> {
     let now = host.now();
-    // From its beginning, so that a run that only ever waits ends too.
-    let expires = run.created.plus(Duration::from_secs(snapshot.config().runs.keep_seconds));
+    let expires = expires(snapshot, run);
     let mut value = serde_json::to_vec(run).unwrap_or_default();
     if let Some(hash) = checkpoint::needs_blob(&value) {
         host.put(&checkpoint::blob(tenant, &run.id, &hash), value.into(), expires).await?;
@@ -102,6 +101,11 @@ pub async fn save<H: Host>(
         Swap::Done(version) => Ok(Some(version)),
         Swap::Lost(_) => Ok(None),
     }
+}
+
+/// When a run is forgotten, counted from its beginning so that one that only ever waits ends too.
+fn expires(snapshot: &Snapshot, run: &Checkpoint) -> Time {
+    run.created.plus(Duration::from_secs(snapshot.config().runs.keep_seconds))
 }
 
 /// Ends a run that failed for good.
@@ -322,7 +326,7 @@ impl<H: Host> Worker<'_, H> {
         let log = checkpoint::events(self.tenant, &run.id);
         let event = json!({"step": name, "status": "end", "timestamp": self.host.now().0});
         let value = Bytes::from(event.to_string());
-        self.host.append(&log, &format!("{:06}", run.step), value).await?;
+        self.host.append(&log, &format!("{:06}", run.step), value, Some(expires(self.snapshot, run))).await?;
         Ok(())
     }
 

@@ -51,9 +51,9 @@ pub struct Swept {
 pub async fn append<H: Host>(host: &H, tenant: &Tenant, receipt: &Receipt) -> Result<Appended, StoreError> {
     let value = Bytes::from(serde_json::to_vec(receipt).unwrap_or_default());
     let log = reserve::receipts(tenant);
-    match host.append(&log, &receipt.id, value.clone()).await {
+    match host.append(&log, &receipt.id, value.clone(), None).await {
         Ok(appended) => Ok(appended),
-        Err(_) => host.append(&log, &receipt.id, value).await,
+        Err(_) => host.append(&log, &receipt.id, value, None).await,
     }
 }
 

@@ -3,9 +3,9 @@
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure as OnFailure};
 use bytes::Bytes;
-use opencode_core::host::{Appended, Entry, Key, Logs, MAX_ENTRY, StoreError};
+use opencode_core::host::{Appended, Entry, Key, Logs, MAX_ENTRY, StoreError, Time};
 
-use super::item::{Item, MARK, VALUE, binary, get_number, mark, number, take_binary, text};
+use super::item::{Item, MARK, TTL, VALUE, binary, get_number, mark, number, take_binary, text, ttl};
 use super::{Kind, partition};
 use crate::handle::Handle;
 use crate::sdk::store_error;
@@ -14,7 +14,13 @@ use crate::sdk::store_error;
 const MAX_SCAN: usize = 500;
 
 impl Logs for Handle {
-    async fn append(&self, log: &Key, id: &str, value: Bytes) -> Result<Appended, StoreError> {
+    async fn append(
+        &self,
+        log: &Key,
+        id: &str,
+        value: Bytes,
+        expires: Option<Time>,
+    ) -> Result<Appended, StoreError> {
         if value.len() > MAX_ENTRY {
             return Err(StoreError(format!("a log entry may have {MAX_ENTRY} bytes, not {}", value.len())));
         }
@@ -22,7 +28,10 @@ impl Logs for Handle {
         let mark = mark();
         let put = self.aws.dynamodb.put_item().table_name(&self.aws.table);
         let put = put.item("pk", text(partition(Kind::Log, log))).item("sk", text(id));
-        let put = put.item(VALUE, binary(value)).item(MARK, number(mark));
+        let mut put = put.item(VALUE, binary(value)).item(MARK, number(mark));
+        if let Some(expires) = expires {
+            put = put.item(TTL, ttl(expires));
+        }
         let put = put.condition_expression("attribute_not_exists(pk)");
         match put.return_values_on_condition_check_failure(OnFailure::AllOld).send().await {
             Ok(_) => Ok(Appended::New),

@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use super::Failure;
 
 /// Grows with every change of the tables.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 /// How long a start waits for the process before it to end.
 const BUSY: Duration = Duration::from_secs(5);
 /// How many pages the write-ahead log grows to before it is written back, with a wait for the disk: 16 MB.
@@ -33,8 +33,9 @@ CREATE TABLE account (
 );
 
 CREATE TABLE log (
-    log TEXT NOT NULL, id TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (log, id)
+    log TEXT NOT NULL, id TEXT NOT NULL, value BLOB NOT NULL, expires INTEGER, PRIMARY KEY (log, id)
 ) WITHOUT ROWID;
+CREATE INDEX log_expires ON log (expires) WHERE expires IS NOT NULL;
 
 CREATE TABLE journal (applied INTEGER NOT NULL);
 INSERT INTO journal (applied) VALUES (0);
@@ -62,6 +63,12 @@ CREATE TABLE journal (applied INTEGER NOT NULL);
 INSERT INTO journal (applied) VALUES (0);
 DROP INDEX account_due;
 ALTER TABLE account DROP COLUMN due;
+";
+
+/// Entries of logs may expire.
+const FROM_3: &str = "
+ALTER TABLE log ADD COLUMN expires INTEGER;
+CREATE INDEX log_expires ON log (expires) WHERE expires IS NOT NULL;
 ";
 
 pub(super) fn open(path: &Path) -> Result<Connection, Failure> {
@@ -104,8 +111,9 @@ fn migrate(connection: &mut Connection) -> Result<(), Failure> {
     match found {
         VERSION => return Ok(()),
         0 => transaction.execute_batch(TABLES)?,
-        1 => transaction.execute_batch(&[FROM_1, FROM_2].concat())?,
-        2 => transaction.execute_batch(FROM_2)?,
+        1 => transaction.execute_batch(&[FROM_1, FROM_2, FROM_3].concat())?,
+        2 => transaction.execute_batch(&[FROM_2, FROM_3].concat())?,
+        3 => transaction.execute_batch(FROM_3)?,
         _ => {
             return Err(Failure(format!(
                 "the database has schema version {found}, this program knows {VERSION}: use a newer program or another \

@@ -46,7 +46,7 @@ async fn reopening_keeps_everything() {
     store.cache(&key("c"), Bytes::from("1"), later).await;
     store.put(&key("b"), Bytes::from("2"), later).await.unwrap();
     assert_eq!(store.swap(&key("r"), 0, Bytes::from("3"), None, NOW).await, Ok(Swap::Done(1)));
-    assert_eq!(store.append(&key("l"), "1", Bytes::from("4")).await, Ok(Appended::New));
+    assert_eq!(store.append(&key("l"), "1", Bytes::from("4"), None).await, Ok(Appended::New));
     assert_eq!(store.hold(&hold("h", 60)).await, Ok(Held::Held));
     store.enqueue(&message("m"), Duration::ZERO, NOW).await.unwrap();
     drop(store);
@@ -119,10 +119,10 @@ async fn a_job_that_panics_and_a_caller_that_leaves_harm_nobody() {
     assert!(panics.await.is_err());
     let log = key("l");
     store.sqlite.crowd();
-    let mut hasty = Box::pin(store.append(&log, "left", Bytes::new()));
+    let mut hasty = Box::pin(store.append(&log, "left", Bytes::new(), None));
     assert!(hasty.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     drop(hasty);
-    assert_eq!(store.append(&key("l"), "stayed", Bytes::new()).await, Ok(Appended::New));
+    assert_eq!(store.append(&key("l"), "stayed", Bytes::new(), None).await, Ok(Appended::New));
     let ids: Vec<_> = store.scan(&key("l"), "", 9).await.unwrap().into_iter().map(|entry| entry.id).collect();
     assert_eq!(ids, ["left", "stayed"]);
 }
@@ -183,4 +183,20 @@ async fn what_expired_is_removed_and_a_fresh_account_too() {
     let rows = "SELECT (SELECT COUNT(*) FROM cache) + (SELECT COUNT(*) FROM blob) + (SELECT COUNT(*) FROM record) \
                 + (SELECT COUNT(*) FROM account)";
     assert_eq!(store.sqlite.call(|db| Ok(db.query_row(rows, [], |row| row.get::<_, i64>(0))?)).await, Ok(1));
+}
+
+#[tokio::test]
+async fn entries_that_have_expired_are_swept_and_others_stay() {
+    let (_folder, path) = file();
+    let store = Store::open(&path).unwrap();
+    let log = key("log");
+    for (id, expires) in [("1", None), ("2", Some(Time(10))), ("3", Some(Time(11)))] {
+        store.append(&log, id, Bytes::from("x"), expires).await.unwrap();
+    }
+    drop(store);
+    let store = Store::open(&path).unwrap();
+    assert_eq!(store.sweep(Time(10)).await, Ok(false));
+    let left: Vec<String> =
+        store.scan(&log, "", 9).await.unwrap().into_iter().map(|entry| entry.id).collect();
+    assert_eq!(left, ["1", "3"]);
 }

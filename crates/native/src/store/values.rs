@@ -65,9 +65,11 @@ impl Store {
     pub(crate) async fn sweep(&self, now: Time) -> Result<bool, StoreError> {
         self.sqlite.call(move |db| {
             let mut more = false;
-            for table in ["cache", "blob", "record"] {
+            for (table, row) in
+                [("cache", "rowid"), ("blob", "rowid"), ("record", "rowid"), ("log", "log, id")]
+            {
                 let sql = format!(
-                    "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE expires <= ?1 LIMIT ?2)"
+                    "DELETE FROM {table} WHERE ({row}) IN (SELECT {row} FROM {table} WHERE expires <= ?1 LIMIT ?2)"
                 );
                 let removed = db.prepare_cached(&sql)?.execute(params![signed(now.0), SWEEP])?;
                 more |= i64::try_from(removed) == Ok(SWEEP);

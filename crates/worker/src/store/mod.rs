@@ -36,6 +36,7 @@ impl DurableObject for Store {
         let opened = [records::TABLE, counters::TABLE, counters::INDEX, logs::TABLE, blobs::TABLE]
             .into_iter()
             .try_for_each(|table| sql.run(table, []))
+            .and_then(|()| logs::migrate(&sql))
             .map_err(|error| format!("the tables could not be opened: {error}"));
         Self { state, sql, opened, armed: Cell::new(false) }
     }
@@ -55,7 +56,8 @@ impl DurableObject for Store {
         let next = self.sql.transaction(|| {
             records::sweep(&self.sql, now)?;
             blobs::sweep(&self.sql, now)?;
-            let next = [records::next(&self.sql)?, blobs::next(&self.sql)?];
+            logs::sweep(&self.sql, now)?;
+            let next = [records::next(&self.sql)?, blobs::next(&self.sql)?, logs::next(&self.sql)?];
             Ok(next.into_iter().flatten().min())
         })?;
         if let Some(next) = next {
@@ -71,7 +73,7 @@ impl Store {
             return Played::Failed(why.clone());
         }
         let expires = match &op {
-            Op::Swap { expires, .. } => *expires,
+            Op::Swap { expires, .. } | Op::Append { expires, .. } => *expires,
             Op::Put { expires, .. } => Some(*expires),
             _ => None,
         };
@@ -110,7 +112,7 @@ fn play(sql: &Sql, op: Op) -> Result<Played> {
         Op::Hold(hold) => sql.transaction(|| counters::hold(sql, &hold)),
         Op::Close { id, spent } => sql.transaction(|| counters::close(sql, &id, &spent)),
         Op::Overdue { tenant, now, limit } => counters::overdue(sql, &tenant, now, limit),
-        Op::Append { log, id, value } => logs::append(sql, &log, &id, value.0),
+        Op::Append { log, id, value, expires } => logs::append(sql, &log, &id, value.0, expires),
         Op::Scan { log, after, limit } => logs::scan(sql, &log, &after, limit),
         Op::Put { key, value, expires } => sql.transaction(|| blobs::put(sql, &key, &value.0, expires)),
         Op::Get { key, now } => blobs::get(sql, &key, now),

@@ -11,7 +11,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use bytes::{Buf as _, Bytes};
-use opencode_core::host::{Hold, Key, Spent};
+use opencode_core::host::{Hold, Key, Spent, Time};
 use serde::{Deserialize, Serialize};
 
 /// A change of the books.
@@ -27,6 +27,8 @@ pub(super) enum Change<'a> {
     Append {
         log: Cow<'a, Key>,
         id: Cow<'a, str>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires: Option<Time>,
     },
 }
 

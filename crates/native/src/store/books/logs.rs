@@ -5,10 +5,10 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use opencode_core::host::{Appended, Entry, Key, Logs, MAX_ENTRY, StoreError};
+use opencode_core::host::{Appended, Entry, Key, Logs, MAX_ENTRY, StoreError, Time};
 use rusqlite::{Connection, params};
 
-use super::{Books, Entries, Failure};
+use super::{Books, Entries, Failure, Kept};
 use crate::store::{Store, fits, signed};
 
 /// The most entries, and bytes beyond the first entry, that one scan returns.
@@ -16,14 +16,21 @@ const MAX_SCAN: usize = 500;
 const MAX_PAGE: usize = 1024 * 1024;
 
 impl Logs for Store {
-    async fn append(&self, log: &Key, id: &str, value: Bytes) -> Result<Appended, StoreError> {
+    async fn append(
+        &self,
+        log: &Key,
+        id: &str,
+        value: Bytes,
+        expires: Option<Time>,
+    ) -> Result<Appended, StoreError> {
         fits("log entry", value.len(), MAX_ENTRY)?;
-        if let Some(appended) = self.change(|state| state.append(log, id, &value)).await? {
+        let kept = Kept { value, expires };
+        if let Some(appended) = self.change(|state| state.append(log, id, &kept)).await? {
             return Ok(appended);
         }
         let books = Arc::clone(&self.books);
         let (log, id) = (log.clone(), id.to_owned());
-        self.sqlite.single(move |db| books.append_asking(db, &log, &id, &value)).await
+        self.sqlite.single(move |db| books.append_asking(db, &log, &id, &kept)).await
     }
 
     async fn scan(&self, log: &Key, after: &str, limit: usize) -> Result<Vec<Entry>, StoreError> {
@@ -42,13 +49,7 @@ impl Logs for Store {
 
 impl Books {
     /// Appends where only the file knows whether it has the entry; the connection is taken, so it does not change.
-    fn append_asking(
-        &self,
-        db: &Connection,
-        log: &Key,
-        id: &str,
-        value: &Bytes,
-    ) -> Result<Appended, Failure> {
+    fn append_asking(&self, db: &Connection, log: &Key, id: &str, kept: &Kept) -> Result<Appended, Failure> {
         let name = log.to_string();
         let has = "SELECT EXISTS (SELECT 1 FROM log WHERE log = ?1 AND id = ?2)";
         let has: bool = db.prepare_cached(has)?.query_row(params![name, id], |row| row.get(0))?;
@@ -59,10 +60,10 @@ impl Books {
         if has {
             return Ok(Appended::Already);
         }
-        match state.append(log, id, value) {
+        match state.append(log, id, kept) {
             Ok(Some(appended)) => Ok(appended),
             // An id before the newest, of which the file has just said that it has it not.
-            Ok(None) => state.add(log, id, value).map_err(|StoreError(why)| Failure(why)),
+            Ok(None) => state.add(log, id, kept).map_err(|StoreError(why)| Failure(why)),
             Err(StoreError(why)) => Err(Failure(why)),
         }
     }
@@ -72,7 +73,7 @@ impl Books {
         let later = (Bound::Excluded(after), Bound::Unbounded);
         let of = |entries: &Entries| -> Vec<(String, Bytes)> {
             let entries = entries.get(log).into_iter().flat_map(|entries| entries.range::<str, _>(later));
-            entries.take(limit).map(|(id, value)| (id.clone(), value.clone())).collect()
+            entries.take(limit).map(|(id, kept)| (id.clone(), kept.value.clone())).collect()
         };
         of(&state.moving.entries).into_iter().chain(of(&state.entries)).collect()
     }
@@ -119,12 +120,13 @@ fn page(found: BTreeMap<String, Bytes>, limit: usize) -> Vec<Entry> {
 }
 
 pub(super) fn save(connection: &Connection, entries: &Entries) -> Result<(), Failure> {
-    let sql = "INSERT INTO log (log, id, value) VALUES (?1, ?2, ?3) ON CONFLICT (log, id) DO NOTHING";
+    let sql =
+        "INSERT INTO log (log, id, value, expires) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (log, id) DO NOTHING";
     let mut insert = connection.prepare_cached(sql)?;
     for (log, entries) in entries {
         let log = log.to_string();
-        for (id, value) in entries {
-            insert.execute(params![log, id, &value[..]])?;
+        for (id, Kept { value, expires }) in entries {
+            insert.execute(params![log, id, &value[..], expires.map(|time| signed(time.0))])?;
         }
     }
     Ok(())

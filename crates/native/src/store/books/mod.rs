@@ -17,7 +17,7 @@ use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use opencode_core::host::{Appended, Closed, Held, Hold, Key, Spent, StoreError};
+use opencode_core::host::{Appended, Closed, Held, Hold, Key, Spent, StoreError, Time};
 use opencode_core::ledger::counters::{Account, Outcome};
 use rusqlite::Connection;
 use tokio::sync::Notify;
@@ -41,8 +41,16 @@ pub(super) struct Books {
     moved: Notify,
 }
 
+/// An entry of a log.
+#[derive(Clone)]
+struct Kept {
+    value: Bytes,
+    /// When it may be forgotten.
+    expires: Option<Time>,
+}
+
 /// Entries by log and id.
-type Entries = BTreeMap<Key, BTreeMap<String, Bytes>>;
+type Entries = BTreeMap<Key, BTreeMap<String, Kept>>;
 
 struct State {
     segment: Segment,
@@ -229,7 +237,7 @@ impl State {
     }
 
     /// Stores an entry, unless memory has it; `None` where the file has to be asked whether it does.
-    fn append(&mut self, log: &Key, id: &str, value: &Bytes) -> Result<Option<Appended>, StoreError> {
+    fn append(&mut self, log: &Key, id: &str, kept: &Kept) -> Result<Option<Appended>, StoreError> {
         let has = |entries: &Entries| entries.get(log).is_some_and(|entries| entries.contains_key(id));
         if has(&self.entries) || has(&self.moving.entries) {
             return Ok(Some(Appended::Already));
@@ -237,22 +245,23 @@ impl State {
         if self.newest.get(log).is_none_or(|newest| id <= newest.as_str()) {
             return Ok(None);
         }
-        self.add(log, id, value).map(Some)
+        self.add(log, id, kept).map(Some)
     }
 
-    fn add(&mut self, log: &Key, id: &str, value: &Bytes) -> Result<Appended, StoreError> {
-        self.write(&Change::Append { log: Cow::Borrowed(log), id: Cow::Borrowed(id) }, value)?;
-        self.insert(log, id, value.clone());
+    fn add(&mut self, log: &Key, id: &str, kept: &Kept) -> Result<Appended, StoreError> {
+        let change = Change::Append { log: Cow::Borrowed(log), id: Cow::Borrowed(id), expires: kept.expires };
+        self.write(&change, &kept.value)?;
+        self.insert(log, id, kept.clone());
         Ok(Appended::New)
     }
 
-    fn insert(&mut self, log: &Key, id: &str, value: Bytes) {
+    fn insert(&mut self, log: &Key, id: &str, kept: Kept) {
         match self.entries.get_mut(log) {
             Some(entries) => {
-                entries.insert(id.to_owned(), value);
+                entries.insert(id.to_owned(), kept);
             }
             None => {
-                self.entries.insert(log.clone(), BTreeMap::from([(id.to_owned(), value)]));
+                self.entries.insert(log.clone(), BTreeMap::from([(id.to_owned(), kept)]));
             }
         }
     }
@@ -264,10 +273,10 @@ impl State {
                 self.take_all(&hold);
             }
             Change::Close { id, spent } => self.close_all(&id, &spent),
-            Change::Append { log, id } => {
+            Change::Append { log, id, expires } => {
                 let log: &Key = &log;
                 if !self.entries.get(log).is_some_and(|entries| entries.contains_key(id.as_ref())) {
-                    self.insert(log, &id, value);
+                    self.insert(log, &id, Kept { value, expires });
                 }
             }
         }

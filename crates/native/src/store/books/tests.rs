@@ -52,7 +52,7 @@ async fn what_was_answered_outlives_the_process() {
     let store = Store::open(&path).unwrap();
     assert_eq!(store.hold(&hold("a", 60)).await, Ok(Held::Held));
     assert_eq!(store.hold(&hold("b", 30)).await, Ok(Held::Held));
-    assert_eq!(store.append(&key("log"), "1", Bytes::from("one")).await, Ok(Appended::New));
+    assert_eq!(store.append(&key("log"), "1", Bytes::from("one"), None).await, Ok(Appended::New));
     assert_eq!(store.close("a", &spent(10)).await, Ok(Closed::Closed));
     assert_eq!(store.hold(&hold("c", 61)).await, Ok(short(60)), "refused, and so not written");
     let path = killed(&path);
@@ -61,7 +61,7 @@ async fn what_was_answered_outlives_the_process() {
     for again in 0..2 {
         let store = Store::open(&path).unwrap();
         assert_eq!(store.hold(&hold("d", 61)).await, Ok(short(60)), "{again}");
-        assert_eq!(store.append(&key("log"), "1", Bytes::from("two")).await, Ok(Appended::Already));
+        assert_eq!(store.append(&key("log"), "1", Bytes::from("two"), None).await, Ok(Appended::Already));
         let entries = store.scan(&key("log"), "", 9).await.unwrap();
         assert_eq!((entries.len(), &entries[0].value[..]), (1, &b"one"[..]));
         let overdue = store.overdue(key("").tenant(), Time(6), 9).await.unwrap();
@@ -77,7 +77,7 @@ async fn a_change_that_was_not_written_whole_is_left_out() {
     let path = folder.path().join("opencode.db");
     let store = Store::open(&path).unwrap();
     for id in ["1", "2", "3"] {
-        store.append(&key("log"), id, Bytes::from(vec![b'x'; 100])).await.unwrap();
+        store.append(&key("log"), id, Bytes::from(vec![b'x'; 100]), None).await.unwrap();
     }
     let number = *journals(&path).last().unwrap();
     let whole = std::fs::read(path.with_extension(format!("journal.{number}"))).unwrap();
@@ -96,7 +96,7 @@ async fn a_change_that_was_not_written_whole_is_left_out() {
         std::fs::write(path.with_extension(format!("journal.{number}")), bytes).unwrap();
         let store = Store::open(&path).unwrap();
         assert_eq!(ids(&store).await, ["1", "2", "3"][..kept]);
-        assert_eq!(store.append(&key("log"), "4", Bytes::new()).await, Ok(Appended::New));
+        assert_eq!(store.append(&key("log"), "4", Bytes::new(), None).await, Ok(Appended::New));
     }
 }
 
@@ -108,13 +108,13 @@ async fn memory_and_file_are_one_log() {
         let store = Store::open(&path).unwrap();
         for id in [30 + round, 20 - round, 10 + round] {
             let id = format!("{id:02}");
-            assert_eq!(store.append(&key("log"), &id, Bytes::from("x")).await, Ok(Appended::New));
-            assert_eq!(store.append(&key("log"), &id, Bytes::from("y")).await, Ok(Appended::Already));
+            assert_eq!(store.append(&key("log"), &id, Bytes::from("x"), None).await, Ok(Appended::New));
+            assert_eq!(store.append(&key("log"), &id, Bytes::from("y"), None).await, Ok(Appended::Already));
         }
     }
     let store = Store::open(&path).unwrap();
-    store.append(&key("log"), "15", Bytes::from("x")).await.unwrap();
-    store.append(&key("log"), "99", Bytes::from("x")).await.unwrap();
+    store.append(&key("log"), "15", Bytes::from("x"), None).await.unwrap();
+    store.append(&key("log"), "99", Bytes::from("x"), None).await.unwrap();
     assert_eq!(ids(&store).await, ["10", "11", "12", "15", "18", "19", "20", "30", "31", "32", "99"]);
     let some = store.scan(&key("log"), "12", 3).await.unwrap();
     assert_eq!(some.iter().map(|entry| entry.id.as_str()).collect::<Vec<_>>(), ["15", "18", "19"]);
@@ -130,7 +130,7 @@ async fn more_than_fits_waits_for_the_keeper() {
         let store = store.clone();
         tokio::spawn(async move {
             let value = Bytes::from(vec![b'x'; 200 * 1024]);
-            store.append(&key("log"), &format!("{number:03}"), value).await
+            store.append(&key("log"), &format!("{number:03}"), value, None).await
         })
     });
     for append in appends.collect::<Vec<_>>() {
