@@ -9,6 +9,8 @@ pub struct Event {
     pub name: String,
     /// The `data:` lines.
     pub data: String,
+    /// The `id:` line.
+    pub id: Option<String>,
 }
 
 impl Event {
@@ -29,7 +31,7 @@ pub fn cut(buffer: &mut String) -> Option<String> {
 
 /// Reads a frame; `None` when it holds no data, such as a comment.
 pub fn parse(frame: &str) -> Option<Event> {
-    let mut event = Event { name: "message".to_owned(), data: String::new() };
+    let mut event = Event { name: "message".to_owned(), ..Event::default() };
     let mut data = Vec::new();
     for line in frame.lines() {
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
@@ -37,6 +39,7 @@ pub fn parse(frame: &str) -> Option<Event> {
         match field {
             "event" => value.clone_into(&mut event.name),
             "data" => data.push(value),
+            "id" => event.id = Some(value.to_owned()),
             _ => {}
         }
     }

@@ -29,6 +29,8 @@ pub struct Question {
     pub plan: Plan,
     /// Passed on with every attempt.
     pub trace: Trace,
+    /// Whether it goes on when its caller has left.
+    pub detached: bool,
 }
 
 /// What comes of a question.
@@ -57,7 +59,7 @@ pub fn drive<H: Host>(
     snapshot: Arc<Snapshot>,
     question: Question,
 ) -> impl Stream<Item = Driven> + use<H> {
-    let Question { prompt, targets, plan, trace } = question;
+    let Question { prompt, targets, plan, trace, detached } = question;
     let now = host.now();
     let order = admitted(&snapshot, &targets, now);
     let shape = plan.shape;
@@ -73,7 +75,7 @@ pub fn drive<H: Host>(
     let start = move |attempt: usize, request: Result<Request<Bytes>, Error>| {
         Box::pin(inputs(starter.clone(), attempt, request))
     };
-    let asked = Asked { prompt, targets, order, shape, trace };
+    let asked = Asked { prompt, targets, order, shape, trace, detached };
     let driver = Box::new(Driver {
         begun: Vec::new(),
         host,
@@ -106,6 +108,7 @@ struct Asked {
     order: Vec<usize>,
     shape: Shape,
     trace: Trace,
+    detached: bool,
 }
 
 struct Driver<H, S, F> {
@@ -188,7 +191,12 @@ where
             }
             Poll::Pending
         }));
-        let gone = pin!(self.host.gone());
+        let gone = pin!(async {
+            match self.asked.detached {
+                true => future::pending().await,
+                false => self.host.gone().await,
+            }
+        });
         let late = pin!(async {
             match due {
                 Some(due) => self.host.sleep(due).await,

@@ -33,6 +33,7 @@ pub mod isolate;
 pub mod ledger;
 pub mod modes;
 pub mod op;
+pub mod resume;
 pub mod route;
 pub mod run;
 pub mod serve;

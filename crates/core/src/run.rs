@@ -54,6 +54,8 @@ pub struct Job {
     pub bound: Option<Duration>,
     /// When the request came.
     pub started: Time,
+    /// Whether the answer goes on when its caller has left.
+    pub detached: bool,
 }
 
 /// What a run says while it goes on.
@@ -294,6 +296,7 @@ where
                         targets: self.job.targets.clone(),
                         plan: self.plan(shape),
                         trace: self.job.trace.clone(),
+                        detached: self.job.detached,
                     };
                     self.asks.push((self.start)(Asking { id, show }, question));
                 }

@@ -7,6 +7,7 @@ pub(crate) mod current;
 mod health;
 mod identify;
 mod keys;
+mod streams;
 mod tasks;
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, Uri};
 
 use crate::api::routes::{Access, Handler, Row, Takes};
-use crate::api::{self, cors, response};
+use crate::api::{self, cors, extras, response};
 use crate::error::{Error, Kind};
 use crate::host::{Host, Time};
 use crate::identity::Identity;
@@ -109,6 +110,14 @@ impl Admitted {
         if small { SMALL.min(self.snapshot.max_body()) } else { self.snapshot.max_body() }
     }
 
+    /// Whether the answer may have to outlive its caller: a host whose requests end with their callers hands such a
+    /// request to someone who does not.
+    pub fn outlives_its_caller(&self, body: &[u8]) -> bool {
+        let flags = self.identity.as_ref().map(|it| self.snapshot.config().flags(&it.tenant));
+        answers::is_one(self.row.handler)
+            && flags.is_some_and(|flags| extras::may_resume(&self.asking.headers, body, &flags))
+    }
+
     /// The answer to a request whose body the host could not read.
     pub fn refuse<H: Host>(&self, host: &H, error: &Error) -> Response<Bytes> {
         let trace = &self.asking.trace;
@@ -185,18 +194,17 @@ async fn dispatch<H: Host>(
     };
     let tenant = &identity.tenant;
     whole(match handler {
-        Handler::Completions
-        | Handler::Responses
-        | Handler::Messages
-        | Handler::Generate
-        | Handler::GenerateStream
-        | Handler::Chat
-        | Handler::ChatStream
-        | Handler::Embeddings => {
+        handler if answers::is_one(handler) => {
             return Ok(left(answers::answer(host, snapshot, identity, asking, handler, id).await?));
         }
         Handler::CountTokens => answers::count_tokens(&asking)?,
-        Handler::TaskEvents => return Ok(right(tasks::events(host, identity, &asking, id).await?)),
+        Handler::TaskEvents => return Ok(right(left(tasks::events(host, identity, &asking, id).await?))),
+        Handler::StreamFollow => {
+            return Ok(right(right(left(streams::stream(host, identity, &asking, id).await?))));
+        }
+        Handler::ResponseFollow => {
+            return Ok(right(right(right(streams::answer(host, identity, &asking, id).await?))));
+        }
         Handler::TaskCreate => tasks::create(&host, &snapshot, &identity, &asking).await?,
         Handler::TaskRead => tasks::read(&host, tenant, id).await?,
         Handler::TaskCancel => tasks::cancel(&host, &snapshot, tenant, id).await?,
@@ -216,12 +224,7 @@ async fn dispatch<H: Host>(
             let detail = format!("{} is planned and not built yet", asking.uri.path());
             return Err(Error::new(Kind::Planned, detail));
         }
-        Handler::Root
-        | Handler::Health
-        | Handler::Status
-        | Handler::Ready
-        | Handler::OpenApi
-        | Handler::Token => return Err(Error::new(Kind::Internal, "this route takes no credential")),
+        _ => return Err(Error::new(Kind::Internal, "this route takes no credential")),
     })
 }
 

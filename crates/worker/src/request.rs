@@ -1,6 +1,6 @@
 //! The `fetch` event: one HTTP request and its answer.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::edge::Edge;
 use crate::gone::{Gone, Listener};
 use crate::js::{IdentityTransformStream, headers_in, headers_out, message};
 use crate::pipe::pump;
-use crate::{isolate, net};
+use crate::{isolate, net, owner};
 
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,18 +29,41 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// runs when a client leaves, so an answer that lived in the connection could not be settled.
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
+    answer(request, env, Place::Front, |task| context.wait_until(task)).await
+}
+
+/// Where a request is answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In the Worker, which ends soon after its client.
+    Front,
+    /// In an object that does not.
+    Owner,
+}
+
+/// A task that goes on when its request has ended.
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Begins to answer; `keep` keeps the answer's task alive.
+pub async fn answer(
+    request: web_sys::Request,
+    env: Env,
+    place: Place,
+    keep: impl FnOnce(Task),
+) -> worker::Result<web_sys::Response> {
     let (head, answer) = oneshot::channel();
-    context.wait_until(async move {
-        if let Err(error) = respond(request, env, head).await {
+    keep(Box::pin(async move {
+        if let Err(error) = respond(request, env, place, head).await {
             console_error!("request: {}", message(&error));
         }
-    });
+    }));
     answer.await.map_err(|_| worker::Error::from("the answer was lost"))
 }
 
 async fn respond(
     request: web_sys::Request,
     env: Env,
+    place: Place,
     head: Sender<web_sys::Response>,
 ) -> Result<(), JsValue> {
     let client = Rc::new(Gone::default());
@@ -71,6 +94,10 @@ async fn respond(
         Ok(body) => body,
         Err(error) => return whole(head, admitted.refuse(&edge, &error)),
     };
+    if place == Place::Front && admitted.outlives_its_caller(&body) {
+        send(head, owner::ask(&edge, &request, &body).await?);
+        return Ok(());
+    }
     let (parts, reply) = serve(edge, admitted, body).await.into_parts();
     let stream = match reply {
         Reply::Whole(bytes) => return whole(head, Response::from_parts(parts, bytes)),

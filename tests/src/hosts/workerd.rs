@@ -120,11 +120,15 @@ const main :Workerd.Worker = (
   compatibilityFlags = [{flags}],
   bindings = [
     (name = "STORE", durableObjectNamespace = "Store"),
+    (name = "OWNER", durableObjectNamespace = "Owner"),
     (name = "CACHE", kvNamespace = "stand-in"),
     (name = "QUEUE", queue = "stand-in"),
     {vars},
   ],
-  durableObjectNamespaces = [(className = "Store", uniqueKey = "store", enableSql = true)],
+  durableObjectNamespaces = [
+    (className = "Store", uniqueKey = "store", enableSql = true),
+    (className = "Owner", uniqueKey = "owner", enableSql = true),
+  ],
   durableObjectStorage = (localDisk = "state"),
 );
 

@@ -8,6 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::extras::Extras;
 use super::voice::{Speaker, Voice};
 use crate::call::Shape;
 use crate::config::Config;
@@ -42,6 +43,8 @@ pub struct Asked {
     pub notice: Option<&'static str>,
     /// What the answer's text must be.
     pub format: Format,
+    /// What the body says of the platform's own offers.
+    pub extras: Extras,
 }
 
 /// What the headers of an answering route say.
@@ -54,6 +57,8 @@ pub struct Options {
     pub hedge: Option<Duration>,
     /// How long the answer may be kept: the cache is on, and `cache-control` does not say `no-cache` or `no-store`.
     pub cache: Option<Duration>,
+    /// What the headers say of the platform's own offers.
+    pub extras: Extras,
 }
 
 impl Options {
@@ -78,6 +83,7 @@ impl Options {
             tenant: config.tenant(tenant).map(|row| row.targets.clone()).unwrap_or_default(),
             hedge: (hedge > 0).then(|| Duration::from_millis(hedge)),
             cache: flags.cache.filter(|_| !control.contains("no-cache") && !control.contains("no-store")),
+            extras: Extras::read(headers)?,
         })
     }
 }
@@ -123,7 +129,8 @@ pub fn asked(
     now: Time,
 ) -> Result<Asked, Error> {
     let dialect = request.dialect;
-    let members = members(request.body)?;
+    let mut members = members(request.body)?;
+    let extras = Extras::take(&mut members)?;
     let model = match request.model {
         Some(model) => model.to_owned(),
         None => model(&members)?,
@@ -165,6 +172,7 @@ pub fn asked(
                 voice,
                 notice,
                 format,
+                extras,
             })
         }
         Wanted::Thinking => {
@@ -177,7 +185,16 @@ pub fn asked(
             let program = Program::Thinking(Thinking::new(&query, params(members)?, flags));
             head.input_estimate = program.input_bound();
             let voice = Voice::Speaker(Box::new(Speaker::new(dialect, false, head)));
-            Ok(Asked { program, targets, stream, shape: Shape::Stream, voice, notice, format: Format::Text })
+            Ok(Asked {
+                program,
+                targets,
+                stream,
+                shape: Shape::Stream,
+                voice,
+                notice,
+                format: Format::Text,
+                extras,
+            })
         }
     }
 }
@@ -265,6 +282,7 @@ pub fn embeddings(config: &Config, body: &[u8]) -> Result<Asked, Error> {
         voice,
         notice: None,
         format: Format::Text,
+        extras: Extras::default(),
     })
 }
 

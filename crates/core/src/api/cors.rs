@@ -11,8 +11,8 @@ use crate::config::Cors;
 /// What a page may send: any header. `*` does not stand for `authorization`.
 const SENT: &str = "*, authorization";
 /// What it may read of a response.
-const READ: &str = "x-request-id, x-opencode-trace, x-opencode-target, x-opencode-cache, x-opencode-tried, traceparent, \
-    retry-after";
+const READ: &str = "x-request-id, x-opencode-trace, x-opencode-target, x-opencode-cache, x-opencode-tried, \
+    x-opencode-stream, x-opencode-notice, traceparent, retry-after";
 
 /// The value of `Access-Control-Allow-Origin` for a request, if its origin is allowed.
 pub fn allowed(cors: &Cors, headers: &HeaderMap) -> Option<HeaderValue> {

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod cors;
+pub mod extras;
 pub mod keys;
 mod openapi;
 pub mod platform;

@@ -109,7 +109,19 @@ fn parameters(row: &Row) -> impl Iterator<Item = Value> {
     });
     let streams = row.handler == Handler::GenerateStream;
     let alt = json!({"name": "alt", "in": "query", "required": true, "schema": {"const": "sse"}});
+    let follows = matches!(row.handler, Handler::StreamFollow | Handler::ResponseFollow);
+    let after = json!({
+        "name": "starting_after",
+        "in": "query",
+        "description": "The number of the last event that was read.",
+        "schema": {"type": "integer", "minimum": 0},
+    });
+    let last = json!({"name": "last-event-id", "in": "header", "schema": {"type": "integer", "minimum": 0}});
+    let streamed = json!({"name": "stream", "in": "query", "required": true, "schema": {"const": true}});
     path.chain(page.into_iter().filter(move |_| paged))
+        .chain(follows.then_some(after))
+        .chain((row.handler == Handler::StreamFollow).then_some(last))
+        .chain((row.handler == Handler::ResponseFollow).then_some(streamed))
         .chain(keys.then_some(tenant))
         .chain(streams.then_some(alt))
 }
@@ -174,7 +186,12 @@ fn failures(row: &Row, planned: bool) -> Vec<(&'static str, &'static str)> {
         ]);
     } else if matches!(
         row.handler,
-        Handler::KeyList | Handler::KeyRevoke | Handler::Receipts | Handler::DeadLetters
+        Handler::KeyList
+            | Handler::KeyRevoke
+            | Handler::Receipts
+            | Handler::DeadLetters
+            | Handler::StreamFollow
+            | Handler::ResponseFollow
     ) {
         all.push(("400", "The request cannot be understood"));
     }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::answer::{Asked, Options, fitting};
+use super::extras::Extras;
 use super::voice::{Platform, Voice};
 use crate::call::Shape;
 use crate::config::Config;
@@ -34,6 +35,8 @@ pub struct Request {
     pub stream: bool,
     /// `provider/model`, or one of the platform's own; all targets in order if left out.
     pub model: Option<String>,
+    /// What it says of the platform's own offers.
+    pub extras: Extras,
 }
 
 /// The modes of the contract, with those that are not built yet.
@@ -96,10 +99,12 @@ pub fn read(bytes: &[u8]) -> Result<Request, Error> {
     }
     let stream = member(&body, "stream", "true or false")?.unwrap_or(false);
     let model = member(&body, "model", "a string")?;
-    let mut params = Members::parse(bytes).unwrap_or_default().only(&PASSED);
+    let mut members = Members::parse(bytes).unwrap_or_default();
+    let extras = Extras::take(&mut members)?;
+    let mut params = members.only(&PASSED);
     params.set("max_tokens", &max_tokens);
     params.set("temperature", &temperature);
-    Ok(Request { query, mode, params, stream, model })
+    Ok(Request { query, mode, params, stream, model, extras })
 }
 
 /// A mode that is in the contract, but not built yet.
@@ -141,7 +146,16 @@ impl Request {
             Next::Done => targets,
         };
         let voice = Voice::Platform(Platform::new(trace, program.mode()));
-        Ok(Asked { program, targets, stream, shape, voice, notice: None, format: Format::Text })
+        Ok(Asked {
+            program,
+            targets,
+            stream,
+            shape,
+            voice,
+            notice: None,
+            format: Format::Text,
+            extras: self.extras,
+        })
     }
 }
 

@@ -18,6 +18,8 @@ pub const REQUEST_ANTHROPIC: HeaderName = HeaderName::from_static("request-id");
 pub const TARGET: HeaderName = HeaderName::from_static("x-opencode-target");
 /// `hit` or `miss`, where the cache was asked.
 pub const CACHE: HeaderName = HeaderName::from_static("x-opencode-cache");
+/// Where the answer can be taken up again: `GET /v1/streams/{id}`.
+pub const STREAM: HeaderName = HeaderName::from_static("x-opencode-stream");
 /// What the caller asked for and gets otherwise.
 pub const NOTICE: HeaderName = HeaderName::from_static("x-opencode-notice");
 /// Round trips to stores before the answer began; with `debug = true` only.

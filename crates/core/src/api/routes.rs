@@ -27,6 +27,8 @@ pub enum Handler {
     Generate,
     GenerateStream,
     Embeddings,
+    StreamFollow,
+    ResponseFollow,
     Chat,
     ChatStream,
     TaskCreate,
@@ -130,7 +132,7 @@ use Takes::{File, Json, Nothing};
 
 /// Every route.
 #[rustfmt::skip] // A table.
-pub const ROUTES: [Row; 47] = [
+pub const ROUTES: [Row; 49] = [
     row("GET", "/", H::Root, Open, Nothing, Answer(200, "Root"), "The platform's name and version"),
     row("GET", "/health", H::Health, Open, Nothing, Answer(200, "Health"), "Whether this process answers"),
     row("GET", "/health/ready", H::Ready, Open, Nothing, Answer(200, "Ready"), "Whether stores, queue and targets can be used; 503 when not"),
@@ -141,6 +143,8 @@ pub const ROUTES: [Row; 47] = [
     row("GET", "/v1/models/{model}", H::Model, From(Readonly), Nothing, Answer(200, "Model"), "One model"),
     row("POST", "/v1/chat/completions", H::Completions, From(User), Json("ChatCompletionRequest"), Either("ChatCompletion"), "A chat completion in OpenAI's dialect"),
     row("POST", "/v1/responses", H::Responses, From(User), Json("ResponsesRequest"), Either("Anything"), "An answer in the dialect of OpenAI's Responses"),
+    row("GET", "/v1/responses/{response_id}", H::ResponseFollow, From(User), Nothing, Events, "Take up a stream of `/v1/responses` after an event; takes `stream=true`"),
+    row("GET", "/v1/streams/{stream_id}", H::StreamFollow, From(User), Nothing, Events, "Take up a resumable stream after the event of `Last-Event-ID`"),
     row("POST", "/v1/messages", H::Messages, From(User), Json("MessagesRequest"), Either("Anything"), "An answer in Anthropic's dialect"),
     row("POST", "/v1/messages/count_tokens", H::CountTokens, From(User), Json("TokenCountRequest"), Answer(200, "TokenCount"), "An estimate of a request's input tokens, in Anthropic's dialect"),
     row("POST", "/v1beta/models/{model}:generateContent", H::Generate, From(User), Json("GenerateRequest"), Answer(200, "Anything"), "An answer in Gemini's dialect"),

@@ -13,6 +13,12 @@ pub struct Features {
     /// How long an answer is replayed; 300 unless set, at most a week. Workers KV keeps nothing under 60 s: there a
     /// shorter time is still honoured, by the expiry stored in the value.
     pub cache_ttl_seconds: Option<u64>,
+    /// Keep every stream for ten minutes after its end, so that a caller who lost it can take it up again. Off unless
+    /// set; a request may say otherwise.
+    pub resumable: Option<bool>,
+    /// Let another target continue a stream that broke off after its beginning, where that is possible. Off unless
+    /// set; a request may say otherwise.
+    pub continuation: Option<bool>,
     /// Let the thinking mode decompose, criticise, reason and reflect before it answers. On unless set; without it
     /// the mode answers in one ask.
     pub thinking_chain: Option<bool>,
@@ -32,6 +38,10 @@ pub struct Features {
 pub struct Flags {
     /// How long an answer is replayed, if at all.
     pub cache: Option<Duration>,
+    /// See [`Features::resumable`].
+    pub resumable: bool,
+    /// See [`Features::continuation`].
+    pub continuation: bool,
     /// See [`Features::thinking_chain`].
     pub thinking_chain: bool,
     /// See [`Features::thinking_seconds`].
@@ -54,6 +64,8 @@ impl Features {
         let cache = self.cache.or(deployment.cache).unwrap_or(false) && ttl > 0;
         Flags {
             cache: cache.then(|| Duration::from_secs(ttl)),
+            resumable: self.resumable.or(deployment.resumable).unwrap_or(false),
+            continuation: self.continuation.or(deployment.continuation).unwrap_or(false),
             thinking_chain: self.thinking_chain.or(deployment.thinking_chain).unwrap_or(true),
             thinking: self.thinking_seconds.or(deployment.thinking_seconds).map(Duration::from_secs),
             reflection_depth: self.reflection_depth.or(deployment.reflection_depth).unwrap_or(1),

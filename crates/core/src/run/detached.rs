@@ -213,7 +213,7 @@ impl<H: Host> Worker<'_, H> {
         for Op::Ask { id: name, prompt, .. } in ops {
             gather.ask(name, prompt.estimated_input());
             let (targets, trace) = (targets.clone(), Trace::stored(&run.trace));
-            let question = Question { prompt, targets, plan: self.plan(started), trace };
+            let question = Question { prompt, targets, plan: self.plan(started), trace, detached: true };
             match self.ask(name, question, &mut gather).await {
                 Ok(text) => {
                     run.program.absorb(name, text.clone());

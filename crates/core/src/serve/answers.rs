@@ -2,12 +2,15 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::Either;
 use futures::{Stream, StreamExt, stream};
 use http::Response;
 use serde_json::json;
 
+use super::streams::{self, Keeping};
 use super::{Asking, Reply};
 use crate::api::answer::{self, Asked, Options};
 use crate::api::response::{self, json_of};
@@ -20,6 +23,7 @@ use crate::identity::Identity;
 use crate::ledger::receipt::millis;
 use crate::ledger::reserve;
 use crate::modes::Program;
+use crate::resume;
 use crate::run::{self, Began, Final, Job, Said};
 use crate::snapshot::Snapshot;
 use crate::trace;
@@ -58,7 +62,12 @@ pub async fn answer<H: Host>(
             platform::read(&asking.body)?.asked(config, &options, &flags, stream, trace)?
         }
     };
-    let Asked { mut program, targets, stream, shape, voice, notice, format } = asked;
+    let Asked { mut program, targets, stream, shape, voice, notice, format, extras } = asked;
+    let (resumable, _) = extras.settle(options.extras, &flags, stream)?;
+    let keeping = match resumable {
+        true => Some(keeping(&host, &snapshot, &identity, &asking, &voice).await?),
+        false => None,
+    };
     if reserve::is_budgeted(config, &identity.tenant) {
         program.bound_output(reserve::DEFAULT_OUTPUT);
     }
@@ -77,17 +86,66 @@ pub async fn answer<H: Host>(
         cache: cache.then_some(options.cache).flatten(),
         bound,
         started: asking.now,
+        detached: resumable,
     };
+    let keeper = host.clone();
     let clock = host.clone();
     let debug = config.debug;
     let said = Box::pin(run::inline(host, snapshot, job));
     let answer = Answer { said, voice, began: asking.now, trace, cache, debug };
-    let mut response =
-        if stream { answer.streamed(clock, surface).await? } else { answer.whole(&clock, surface).await? };
+    let mut response = if stream {
+        let response = answer.streamed(clock, surface).await?;
+        kept(response, keeper, keeping)
+    } else {
+        answer.whole(&clock, surface).await?
+    };
     if let Some(notice) = notice {
         response::set(response.headers_mut(), response::NOTICE, notice);
     }
     Ok(response)
+}
+
+/// Whether what a route gives is an answer.
+pub fn is_one(handler: Handler) -> bool {
+    let platform = matches!(handler, Handler::Chat | Handler::ChatStream | Handler::Embeddings);
+    platform || own(handler).is_some()
+}
+
+/// Makes room for an answer that can be taken up again.
+async fn keeping<H: Host>(
+    host: &H,
+    snapshot: &Snapshot,
+    identity: &Identity,
+    asking: &Asking,
+    voice: &Voice,
+) -> Result<Keeping, Error> {
+    let deadlines = &snapshot.config().deadlines;
+    let longest = Duration::from_millis(deadlines.whole_ms.saturating_add(deadlines.grace_ms));
+    let head = resume::Head {
+        user: identity.key.clone(),
+        dialect: voice.dialect(),
+        trace: asking.trace.id().to_owned(),
+        until: asking.now.plus(longest),
+    };
+    streams::begin(host, trace::id(asking.now, host.random()), &identity.tenant, head).await
+}
+
+/// A stream that is kept on its way, where it is to be.
+fn kept<H: Host, S: Stream<Item = Bytes>>(
+    response: Response<Reply<S>>,
+    host: H,
+    keeping: Option<Keeping>,
+) -> Response<Reply<impl Stream<Item = Bytes> + use<H, S>>> {
+    let (mut parts, reply) = response.into_parts();
+    let reply = match (reply, keeping) {
+        (Reply::Whole(bytes), _) => Reply::Whole(bytes),
+        (Reply::Stream(said), None) => Reply::Stream(Either::Left(said)),
+        (Reply::Stream(said), Some(keeping)) => {
+            response::set(&mut parts.headers, response::STREAM, &keeping.id);
+            Reply::Stream(Either::Right(streams::keep(host, keeping, said)))
+        }
+    };
+    Response::from_parts(parts, reply)
 }
 
 /// The dialect of a route, and whether it streams, where the route decides.

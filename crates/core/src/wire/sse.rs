@@ -93,6 +93,20 @@ pub fn data(frame: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(joined))
 }
 
+/// The `sequence_number` of a frame of Responses.
+pub fn sequence(frame: &str) -> Option<u64> {
+    json(frame)?.get("sequence_number")?.as_u64()
+}
+
+/// The id of the answer that a frame of Responses begins.
+pub fn response_id(frame: &str) -> Option<String> {
+    Some(json(frame)?.pointer("/response/id")?.as_str()?.to_owned())
+}
+
+fn json(frame: &str) -> Option<serde_json::Value> {
+    serde_json::from_str(&data(frame)?).ok()
+}
+
 /// A frame with an event name and one line of data (JSON never holds a line break).
 pub fn named(event: &str, data: &impl serde::Serialize) -> Bytes {
     Bytes::from(format!("event: {event}\ndata: {}\n\n", text(data)))

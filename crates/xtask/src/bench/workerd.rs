@@ -98,13 +98,16 @@ fn config(address: &str, modules: &[String], service: &Service<'_>) -> Result<St
         bindings.extend(
             [
                 "(name = \"STORE\", durableObjectNamespace = \"Store\")",
+                "(name = \"OWNER\", durableObjectNamespace = \"Owner\")",
                 "(name = \"CACHE\", kvNamespace = \"stand-in\")",
                 "(name = \"QUEUE\", queue = \"stand-in\")",
             ]
             .map(str::to_owned),
         );
-        objects =
-            "durableObjectNamespaces = [(className = \"Store\", uniqueKey = \"store\", enableSql = true)],
+        objects = "durableObjectNamespaces = [
+    (className = \"Store\", uniqueKey = \"store\", enableSql = true),
+    (className = \"Owner\", uniqueKey = \"owner\", enableSql = true),
+  ],
   durableObjectStorage = (localDisk = \"state\"),";
     }
     Ok(format!(

@@ -9,6 +9,7 @@ mod identity;
 mod input;
 mod leaving;
 mod platform;
+mod resume;
 mod routes;
 mod tasks;
 mod tenants;
@@ -69,12 +70,13 @@ use case;
 
 /// Every case.
 pub fn all() -> Vec<Case> {
-    let files: [&[Case]; 11] = [
+    let files: [&[Case]; 12] = [
         routes::CASES,
         answer::CASES,
         failover::CASES,
         truth::CASES,
         leaving::CASES,
+        resume::CASES,
         crash::CASES,
         platform::CASES,
         identity::CASES,

@@ -75,6 +75,14 @@ impl Voice {
         }
     }
 
+    /// The dialect that it writes; `None`: the platform's own events.
+    pub fn dialect(&self) -> Option<Dialect> {
+        match self {
+            Self::Platform(_) => None,
+            Self::Speaker(speaker) => Some(speaker.dialect()),
+        }
+    }
+
     /// Whether a provider's words in a dialect reach this caller as they are.
     pub fn passes(&self, dialect: Dialect) -> bool {
         matches!(self, Self::Speaker(speaker) if speaker.passes(dialect))

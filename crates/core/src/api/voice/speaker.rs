@@ -1,7 +1,6 @@
 //! A caller of a provider's dialect.
 
 use bytes::{Bytes, BytesMut};
-use serde_json::Value;
 
 use crate::error::Error;
 use crate::wire::answer::{Answer, Head};
@@ -42,6 +41,11 @@ impl Speaker {
     /// For a caller of `dialect`; `own`: its own request is what is asked.
     pub fn new(dialect: Dialect, own: bool, head: Head) -> Self {
         Self { dialect, own, head, state: State::Waiting }
+    }
+
+    /// What it writes.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// Whether what is said in a dialect reaches this caller as it is.
@@ -165,8 +169,6 @@ impl Passing {
     /// The number after that of the last event that went out.
     fn next_number(&self) -> u64 {
         let text = std::str::from_utf8(&self.last).unwrap_or_default();
-        let data = sse::data(text).unwrap_or_default();
-        let event = serde_json::from_str::<Value>(&data).unwrap_or_default();
-        event.get("sequence_number").and_then(Value::as_u64).map_or(0, |number| number.saturating_add(1))
+        sse::sequence(text).map_or(0, |number| number.saturating_add(1))
     }
 }

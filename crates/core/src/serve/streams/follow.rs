@@ -1,0 +1,195 @@
+//! The side of those who come back: what they have not read yet, as it is kept.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::future::{self, Either};
+use futures::{Stream, stream};
+use http::Response;
+
+use crate::api::response::{STREAM, event_stream, problem, set};
+use crate::error::{Error, Kind};
+use crate::host::{Host, Key};
+use crate::identity::Identity;
+use crate::resume::{self, After, HEAD, Head, KEEP, Replay};
+use crate::serve::{Asking, Reply};
+use crate::trace;
+use crate::wire::answer::Head as Envelope;
+use crate::wire::dialect::Encoder;
+use crate::wire::sse;
+
+/// Between two looks: at first, and at most.
+const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+/// How many segments one look reads.
+const PAGE: usize = 100;
+/// How long after its owner's time an answer that did not end is waited for.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// `GET /v1/streams/{id}`: the events after `Last-Event-ID`, or after the query's `starting_after`.
+pub async fn stream<H: Host>(
+    host: H,
+    identity: Identity,
+    asking: &Asking,
+    id: &str,
+) -> Result<Response<Reply<impl Stream<Item = Bytes> + use<H>>>, Error> {
+    let header = asking.headers.get("last-event-id").map(|value| value.to_str().unwrap_or("?"));
+    let query = asking.uri.query().unwrap_or_default();
+    let after = After::event(header.or(value(query, "starting_after")))?;
+    let id = if trace::time_of(id).is_some() && id.len() == 26 { id } else { return Err(none()) };
+    follow(host, identity, id.to_owned(), after).await
+}
+
+/// `GET /v1/responses/{id}?stream=true&starting_after=N`: the events after the one whose `sequence_number` is N.
+pub async fn answer<H: Host>(
+    host: H,
+    identity: Identity,
+    asking: &Asking,
+    response: &str,
+) -> Result<Response<Reply<impl Stream<Item = Bytes> + use<H>>>, Error> {
+    let query = asking.uri.query().unwrap_or_default();
+    if value(query, "stream") != Some("true") {
+        let detail = "answers are kept as streams only: add `?stream=true`";
+        return Err(Error::invalid(detail).at("stream"));
+    }
+    let after = After::sequence(value(query, "starting_after"))?;
+    let sound = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if response.len() > 128 || !response.bytes().all(sound) {
+        return Err(none());
+    }
+    let key = resume::of_response(&identity.tenant, response);
+    let id = host.read(&key, host.now()).await?.ok_or_else(none)?.value;
+    let id = String::from_utf8_lossy(&id).into_owned();
+    follow(host, identity, id, after).await
+}
+
+async fn follow<H: Host>(
+    host: H,
+    identity: Identity,
+    id: String,
+    after: After,
+) -> Result<Response<Reply<impl Stream<Item = Bytes> + use<H>>>, Error> {
+    let log = resume::log(&identity.tenant, &id);
+    let first = host.scan(&log, "", 1).await?;
+    let head = first.first().filter(|entry| entry.id == HEAD).and_then(|entry| Head::read(&entry.value));
+    let head =
+        head.filter(|head| head.user == identity.key && host.now() < head.expires()).ok_or_else(none)?;
+    let mut follow = Box::new(Follow {
+        entry: after.entry(),
+        replay: Replay::new(after),
+        ready: VecDeque::new(),
+        pause: LOOK.0,
+        over: false,
+        host,
+        log,
+        head,
+    });
+    // The first look decides whether there still is an answer to take up.
+    follow.look().await?;
+    if follow.entry == after.entry() {
+        // Nothing there yet, or nothing more: what is there from the start says which.
+        follow.entry = HEAD.to_owned();
+        follow.look().await?;
+    }
+    if follow.replay.mark.ended.is_some_and(|ended| ended.plus(KEEP) <= follow.host.now()) {
+        return Err(none());
+    }
+    let body = stream::unfold(follow, |mut it| async move { it.next().await.map(|bytes| (bytes, it)) });
+    let mut response = event_stream(Reply::Stream(body));
+    set(response.headers_mut(), STREAM, &id);
+    Ok(response)
+}
+
+struct Follow<H> {
+    host: H,
+    log: Key,
+    head: Head,
+    replay: Replay,
+    /// The last entry that was read.
+    entry: String,
+    ready: VecDeque<Bytes>,
+    pause: Duration,
+    over: bool,
+}
+
+impl<H: Host> Follow<H> {
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(bytes) = self.ready.pop_front() {
+                self.pause = LOOK.0;
+                return Some(bytes);
+            }
+            if self.over {
+                return None;
+            }
+            if self.replay.mark.lost {
+                return Some(self.fail("the rest of this answer could not be kept"));
+            }
+            if self.replay.mark.ended.is_some() {
+                return None;
+            }
+            if self.host.now() >= self.head.until.plus(GRACE) {
+                return Some(self.fail("the answer broke off: whoever gave it has died"));
+            }
+            if self.caller_left().await {
+                return None;
+            }
+            if let Err(error) = self.look().await {
+                return Some(self.fail(&format!("the answer cannot be read now: {}", error.detail)));
+            }
+        }
+    }
+
+    /// Reads on.
+    async fn look(&mut self) -> Result<(), Error> {
+        for entry in self.host.scan(&self.log, &self.entry, PAGE).await? {
+            let Some(events) = self.replay.add(&entry.id, &entry.value) else { continue };
+            self.entry = entry.id;
+            if !events.is_empty() {
+                self.ready.push_back(events);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits a while; whether the caller left meanwhile.
+    async fn caller_left(&mut self) -> bool {
+        let pause = self.pause;
+        self.pause = pause.saturating_mul(2).min(LOOK.1);
+        let gone = pin!(self.host.gone());
+        let slept = pin!(self.host.sleep(pause));
+        matches!(future::select(gone, slept).await, Either::Left(_))
+    }
+
+    /// An error in the words of the answer's dialect; nothing follows it.
+    fn fail(&mut self, detail: &str) -> Bytes {
+        self.over = true;
+        let error = Error::new(Kind::Upstream, detail);
+        let Some(dialect) = self.head.dialect else {
+            return sse::named("error", &problem(&error, &self.head.trace));
+        };
+        let mut out = BytesMut::new();
+        let mut encoder = dialect.encoder(Envelope::default());
+        if let Encoder::Responses(encoder) = &mut encoder {
+            encoder.go_on(self.replay.next());
+        }
+        encoder.broken(&error, &self.head.trace, &mut out);
+        out.freeze()
+    }
+}
+
+/// The value of a name in a query. Numbers and `true` need no decoding.
+fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
+fn none() -> Error {
+    let detail = "there is no stream of this id to take up: it was not `resumable`, its ten minutes are over, or it is \
+                  another caller's";
+    Error::new(Kind::NotFound, detail)
+}
