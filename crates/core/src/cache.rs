@@ -117,6 +117,7 @@ mod tests {
             model: model.to_owned(),
             base_url: "https://p.example/v1".to_owned(),
             dialect: Dialect::OpenAi,
+            prefill: false,
             context: 0,
             secret: None,
             prices: Prices::flat(0.0, 0.0),

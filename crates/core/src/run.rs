@@ -1,6 +1,7 @@
 //! Runs a mode's steps: inside the request here, with a checkpoint after each step in [`detached`].
 
 pub mod checkpoint;
+mod continuing;
 pub mod detached;
 mod gather;
 pub mod settle;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use futures::future;
 use futures::stream::{self, Stream, StreamExt};
 
+use self::continuing::Broken;
 use self::gather::Gather;
 use crate::cache::{self, Tee};
 use crate::call::{AttemptReport, Ended, Plan, Shape};
@@ -30,6 +32,7 @@ use crate::trace::{self, Trace};
 use crate::wire::answer::Answer;
 use crate::wire::conversation::Format;
 use crate::wire::event::{Finish, Usage};
+use crate::wire::prompt::Prompt;
 use crate::wire::{Dialect, Frame, schema};
 
 /// One answer to make.
@@ -56,6 +59,8 @@ pub struct Job {
     pub started: Time,
     /// Whether the answer goes on when its caller has left.
     pub detached: bool,
+    /// Whether another target may go on with a stream that breaks off after its beginning.
+    pub continuation: bool,
 }
 
 /// What a run says while it goes on.
@@ -69,6 +74,8 @@ pub enum Said {
     },
     /// The answer begins: nothing can fail over any more.
     Began(Began),
+    /// The one who answered broke off, and another goes on: what follows is the rest.
+    Continued(Box<Continued>),
     /// Frames of the answer.
     Frames(Vec<Frame>),
     /// The end. Everything is settled; nothing follows.
@@ -88,6 +95,21 @@ pub struct Began {
     pub cached: bool,
     /// Round trips to stores so far.
     pub rounds: u32,
+}
+
+/// Who goes on after whom.
+#[derive(Clone, Debug)]
+pub struct Continued {
+    /// `provider/model` that goes on.
+    pub target: String,
+    /// The one that broke off.
+    pub broken: String,
+    /// Why it did.
+    pub error: Error,
+    /// What it used.
+    pub usage: Usage,
+    /// Whether that is our count.
+    pub estimated: bool,
 }
 
 /// What a run came to.
@@ -118,6 +140,8 @@ pub fn inline<H: Host>(host: H, snapshot: Arc<Snapshot>, job: Job) -> impl Strea
         asks: Vec::new(),
         ready: VecDeque::new(),
         phase: Phase::Begin,
+        answering: None,
+        broken: None,
         host,
         snapshot,
         job,
@@ -156,6 +180,10 @@ struct Inline<H, S, F> {
     gather: Gather,
     ready: VecDeque<Said>,
     phase: Phase,
+    /// What is asked for the answer, where it may be continued.
+    answering: Option<Prompt>,
+    /// The part of the answer that broke off.
+    broken: Option<Broken>,
 }
 
 impl<H, S, F> Inline<H, S, F>
@@ -248,12 +276,13 @@ where
         }
         let tenant = &self.job.identity.tenant;
         let program = &self.job.program;
-        let micros = reserve::worst_cost(
-            &self.job.targets,
-            program.asks_left(),
-            program.input_bound(),
-            program.max_output(),
-        );
+        let mut input = program.input_bound();
+        if self.job.continuation {
+            // Whoever goes on reads what was said before.
+            input = input.saturating_add(program.max_output().unwrap_or(reserve::DEFAULT_OUTPUT));
+        }
+        let asks = program.asks_left();
+        let micros = reserve::worst_cost(&self.job.targets, asks, input, program.max_output());
         let note = settle::Note::new(self.job.trace.id(), &self.job.identity.key, program.mode(), None);
         let now = self.host.now();
         let hold = reserve::hold(self.snapshot.config(), tenant, &self.id, note.text(), micros, now);
@@ -291,6 +320,9 @@ where
                     }
                     let shape = if show == Show::Answer { self.job.shape } else { Shape::Stream };
                     self.gather.ask(id, prompt.estimated_input());
+                    if show == Show::Answer && self.job.continuation {
+                        self.answering = Some(prompt.clone());
+                    }
                     let question = Question {
                         prompt,
                         targets: self.job.targets.clone(),
@@ -323,6 +355,7 @@ where
     async fn take(&mut self, op: Asking, driven: Driven) {
         match driven {
             Driven::Began { .. } if op.show == Show::Hidden => {}
+            Driven::Began { target, .. } if self.broken.is_some() => self.continued(target),
             Driven::Began { target, reports } => {
                 let Some(target) = self.job.targets.get(target) else { return };
                 let tried = self.gather.tried(&reports);
@@ -332,6 +365,7 @@ where
             }
             Driven::Frames(frames) if op.show == Show::Hidden => self.gather.hidden(op.id, &frames),
             Driven::Frames(frames) => {
+                let frames = self.joined(frames);
                 self.gather.frames(&frames);
                 self.tee.add(&frames);
                 self.ready.push_back(Said::Frames(frames));
@@ -342,6 +376,10 @@ where
 
     async fn ended(&mut self, op: Asking, ended: Ended, reports: &[AttemptReport]) {
         self.gather.attempts(op.id, reports, self.host.now());
+        let ended = match self.go_on(op, ended) {
+            Some(ended) => ended,
+            None => return,
+        };
         let outcome = match &ended {
             Ended::Complete => {
                 if op.show == Show::Hidden {

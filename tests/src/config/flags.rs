@@ -16,6 +16,10 @@ struct Sees {
     replays: bool,
     /// `cache_ttl_seconds`: it is still so after a while.
     replays_later: bool,
+    /// `resumable`: a stream can be taken up again.
+    resumes: bool,
+    /// `continuation`: one that breaks is continued.
+    continues: bool,
     /// `thinking_chain` and `reflection_depth`: how often a thinking answer asks.
     asks: usize,
     /// `thinking_seconds`: the status of a thinking answer whose provider takes more than a second.
@@ -30,12 +34,14 @@ struct Sees {
 fn states() -> [(&'static str, &'static str, Sees, Sees); 2] {
     [
         (
-            "cache = false\nreflection_depth = 0\nmetrics = false\n",
+            "cache = false\nreflection_depth = 0\nmetrics = false\nresumable = true\n",
             "cache = true\ncache_ttl_seconds = 1\nthinking_chain = false\nthinking_seconds = 1\nmetrics = true\n\
-             detailed_tracking = true\n",
+             detailed_tracking = true\nresumable = false\ncontinuation = true\n",
             Sees {
                 replays: false,
                 replays_later: false,
+                resumes: true,
+                continues: false,
                 asks: 4,
                 slow_thinking: 200,
                 metrics: 404,
@@ -44,6 +50,8 @@ fn states() -> [(&'static str, &'static str, Sees, Sees); 2] {
             Sees {
                 replays: true,
                 replays_later: false,
+                resumes: false,
+                continues: true,
                 asks: 1,
                 slow_thinking: 504,
                 metrics: 200,
@@ -52,12 +60,14 @@ fn states() -> [(&'static str, &'static str, Sees, Sees); 2] {
         ),
         (
             "cache = true\ncache_ttl_seconds = 600\nthinking_chain = false\nthinking_seconds = 1\n\
-             detailed_tracking = true\n",
+             detailed_tracking = true\ncontinuation = true\n",
             "cache = false\nthinking_chain = true\nreflection_depth = 3\nthinking_seconds = 600\n\
-             detailed_tracking = false\n",
+             detailed_tracking = false\nresumable = true\ncontinuation = false\n",
             Sees {
                 replays: true,
                 replays_later: true,
+                resumes: false,
+                continues: true,
                 asks: 1,
                 slow_thinking: 504,
                 metrics: 200,
@@ -66,6 +76,8 @@ fn states() -> [(&'static str, &'static str, Sees, Sees); 2] {
             Sees {
                 replays: false,
                 replays_later: false,
+                resumes: true,
+                continues: false,
                 asks: 7,
                 slow_thinking: 200,
                 metrics: 200,
@@ -99,6 +111,7 @@ async fn sees(ctx: &Ctx, key: &str) -> Result<Sees, String> {
     let replays = replays(ctx, key).await?;
     sleep(Duration::from_millis(1_300)).await;
     let replays_later = replays && cached(ctx, key).await?;
+    let (resumes, continues) = (resumes(ctx, key).await?, continues(ctx, key).await?);
     let asked = ctx.part("asks");
     let thought = think(&asked, key, "stage").send().await?;
     same("thinking", thought.status, 200)?;
@@ -109,6 +122,8 @@ async fn sees(ctx: &Ctx, key: &str) -> Result<Sees, String> {
     Ok(Sees {
         replays,
         replays_later,
+        resumes,
+        continues,
         asks: asked.stats().calls(),
         slow_thinking,
         metrics: metrics.status,
@@ -133,6 +148,20 @@ async fn cached(ctx: &Ctx, key: &str) -> Result<bool, String> {
     let mut response = request.send().await?;
     response.text().await?;
     Ok(response.header("x-opencode-cache") == Some("hit"))
+}
+
+async fn resumes(ctx: &Ctx, key: &str) -> Result<bool, String> {
+    let request = ctx.post("/v1/chat/completions", &ctx.body("ok:2", true)).key(key);
+    let mut response = request.send().await?;
+    response.text().await?;
+    let Some(id) = response.header("x-opencode-stream") else { return Ok(false) };
+    Ok(ctx.get(&format!("/v1/streams/{id}")).key(key).send().await?.status == 200)
+}
+
+async fn continues(ctx: &Ctx, key: &str) -> Result<bool, String> {
+    let request = ctx.post("/v1/chat/completions", &ctx.body("cut:2", true)).key(key);
+    let request = request.header("x-opencode-targets", &ctx.targets(&["cut:2", "ok:2"]));
+    Ok(request.send().await?.chat().await?.complete())
 }
 
 fn think(ctx: &Ctx, key: &str, fault: &str) -> Request {

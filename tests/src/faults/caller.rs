@@ -8,6 +8,7 @@ use crate::sse::{self, Event};
 
 /// A surface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // One for each.
 pub enum Caller {
     OpenAi,
     Responses,

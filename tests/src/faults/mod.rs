@@ -4,7 +4,7 @@
 //! The first target has the fault, the second, of the same dialect, is healthy. On native all five surfaces call; on the
 //! other hosts the upstream's own dialect and the platform's. One line of score for each host.
 
-mod caller;
+pub mod caller;
 mod table;
 
 use std::path::Path;

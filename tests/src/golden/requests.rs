@@ -25,6 +25,7 @@ pub fn check(dialect: Dialect, case: &Path) -> Result<(), Failed> {
             base_url: "https://provider.example/v1".to_owned(),
             dialect: spoken,
             context: 0,
+            prefill: false,
             secret: None,
             prices: Prices::flat(0.0, 0.0),
         };

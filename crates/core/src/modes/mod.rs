@@ -8,6 +8,7 @@ mod thinking;
 use serde::{Deserialize, Serialize};
 
 pub use self::thinking::Thinking;
+use crate::wire::continuation;
 use crate::wire::json::Members;
 use crate::wire::prompt::{Plain, Prompt, Turn};
 
@@ -76,6 +77,14 @@ impl Program {
         match self {
             Self::Chat(chat) => chat.done = true,
             Self::Thinking(thinking) => thinking.absorb(op, text),
+        }
+    }
+
+    /// Whether its answer can be continued by another target when it breaks off. The steps of a mode ask for plain text.
+    pub fn can_be_continued(&self) -> bool {
+        match self {
+            Self::Chat(chat) => continuation::of(&chat.prompt).is_some(),
+            Self::Thinking(_) => true,
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Target {
     pub dialect: Dialect,
     /// How many tokens it takes at most; 0 where that is not known.
     pub context: u64,
+    /// Whether it writes on from the beginning of an answer that it is given.
+    pub prefill: bool,
     /// The name of the secret with its key.
     pub secret: Option<String>,
     /// What its tokens cost.
@@ -66,6 +68,7 @@ impl Target {
             base_url: row.base_url.clone(),
             dialect: row.dialect,
             context: known.map_or(0, |known| known.context),
+            prefill: known.is_some_and(|known| known.abilities.prefill),
             secret: row.secret.clone(),
             prices: prices(row, known.as_ref()),
         }

@@ -23,6 +23,8 @@ pub(super) struct Gather {
     inputs: BTreeMap<&'static str, u64>,
     attempts: Vec<Attempted>,
     first: Option<Time>,
+    /// Whether the answer has content that only its own dialect can say.
+    odd: bool,
 }
 
 impl Gather {
@@ -34,7 +36,23 @@ impl Gather {
             inputs: BTreeMap::new(),
             attempts: Vec::new(),
             first: None,
+            odd: false,
         }
+    }
+
+    /// Whom the attempts are at from now on.
+    pub fn among(&mut self, targets: Arc<[Target]>) {
+        self.targets = targets;
+    }
+
+    /// Whether an ask was made of this target.
+    pub fn has_asked(&self, target: &str) -> bool {
+        self.attempts.iter().any(|it| it.target == target)
+    }
+
+    /// The attempts of an ask that said something, in order: more than one where the answer was continued.
+    pub fn parts(&self, ask: &str) -> impl DoubleEndedIterator<Item = &Attempted> {
+        self.attempts.iter().filter(move |it| it.ask == ask && it.first_ms.is_some())
     }
 
     /// Notes what an ask is estimated to send.
@@ -46,6 +64,7 @@ impl Gather {
     pub fn frames(&mut self, frames: &[Frame]) {
         for event in frames.iter().flat_map(|frame| &frame.events) {
             self.answer.add(event);
+            self.odd |= matches!(event, Event::Other(_));
         }
     }
 
@@ -59,6 +78,11 @@ impl Gather {
             Show::Answer => self.answer.text(),
             Show::Hidden => self.hidden.remove(id).unwrap_or_default(),
         }
+    }
+
+    /// Whether the answer has more than its blocks say.
+    pub fn is_odd(&self) -> bool {
+        self.odd
     }
 
     pub fn answer(&self) -> &Answer {
@@ -76,11 +100,12 @@ impl Gather {
 
     pub fn attempts(&mut self, ask: &'static str, reports: &[AttemptReport], now: Time) {
         let input = self.inputs.get(ask).copied().unwrap_or(0);
+        let continued = self.parts(ask).next().is_some();
         for report in reports {
             let Some(target) = self.targets.get(report.target) else { continue };
             self.attempts.push(Attempted::new(ask, report, target, input, now));
             // The caller sees the last ask's content; earlier asks are hidden.
-            self.first = report.first.or(self.first);
+            self.first = if continued { self.first } else { report.first.or(self.first) };
         }
     }
 

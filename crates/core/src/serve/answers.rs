@@ -62,14 +62,18 @@ pub async fn answer<H: Host>(
             platform::read(&asking.body)?.asked(config, &options, &flags, stream, trace)?
         }
     };
-    let Asked { mut program, targets, stream, shape, voice, notice, format, extras } = asked;
-    let (resumable, _) = extras.settle(options.extras, &flags, stream)?;
+    let Asked { mut program, targets, stream, shape, mut voice, notice, format, extras } = asked;
+    let (resumable, continuation) = extras.settle(options.extras, &flags, stream)?;
     let keeping = match resumable {
         true => Some(keeping(&host, &snapshot, &identity, &asking, &voice).await?),
         false => None,
     };
     if reserve::is_budgeted(config, &identity.tenant) {
         program.bound_output(reserve::DEFAULT_OUTPUT);
+    }
+    let continuation = continuation && program.can_be_continued();
+    if continuation {
+        voice.rewrite();
     }
     let bound = flags.thinking.filter(|_| matches!(program, Program::Thinking(_)));
     // Embeddings are not kept.
@@ -87,6 +91,7 @@ pub async fn answer<H: Host>(
         bound,
         started: asking.now,
         detached: resumable,
+        continuation,
     };
     let keeper = host.clone();
     let clock = host.clone();
@@ -226,6 +231,7 @@ impl<S: Stream<Item = Said>> Answer<S> {
                     self.voice.began(&who);
                     began = Some(who);
                 }
+                Said::Continued(_) => {}
                 Said::Frames(frames) => bytes = frames.into_iter().next().map_or(bytes, |frame| frame.bytes),
                 Said::Ended(last) => {
                     if let Some(response) = self.refused(&last, surface) {
@@ -306,6 +312,7 @@ impl<H: Host, S: Stream<Item = Said>> Writing<H, S> {
                 voice.began(&began);
                 Bytes::new()
             }
+            Said::Continued(continued) => voice.continued(&continued),
             Said::Frames(frames) => voice.frames(&frames),
             Said::Ended(last) => {
                 self.over = true;

@@ -162,6 +162,17 @@ impl Encoder {
         }
     }
 
+    /// Says that another target goes on, in an event that every client of the dialect reads past: `note` stands in its
+    /// member `opencode_continued`.
+    pub fn continued(&mut self, note: &Value, out: &mut BytesMut) {
+        match self {
+            Self::OpenAi(encoder) => encoder.continued(note, out),
+            Self::Responses(encoder) => encoder.continued(note, out),
+            Self::Anthropic(encoder) => encoder.continued(note, out),
+            Self::Gemini(encoder) => encoder.continued(note, out),
+        }
+    }
+
     /// The genuine end.
     pub fn tail(&mut self, usage: Usage, out: &mut BytesMut) {
         match self {

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod anthropic;
+pub mod continuation;
 pub mod conversation;
 pub mod dialect;
 pub mod event;

@@ -92,7 +92,7 @@ fn body(target: &Target, prompt: &Prompt, shape: Shape) -> Result<Members, Error
 }
 
 /// A question of ours as a chat completion.
-fn chat(plain: &Plain, shape: Shape) -> Members {
+pub(super) fn chat(plain: &Plain, shape: Shape) -> Members {
     let mut members = Members::default();
     members.set("model", &"");
     members.set("messages", &plain.messages);

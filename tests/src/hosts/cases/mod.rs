@@ -3,6 +3,7 @@
 //! To add one: write an `async fn(&Ctx) -> Result<(), String>` and name it in its file's table.
 
 mod answer;
+mod continuation;
 mod crash;
 mod failover;
 mod identity;
@@ -70,13 +71,14 @@ use case;
 
 /// Every case.
 pub fn all() -> Vec<Case> {
-    let files: [&[Case]; 12] = [
+    let files: [&[Case]; 13] = [
         routes::CASES,
         answer::CASES,
         failover::CASES,
         truth::CASES,
         leaving::CASES,
         resume::CASES,
+        continuation::CASES,
         crash::CASES,
         platform::CASES,
         identity::CASES,

@@ -4,13 +4,13 @@ mod platform;
 mod speaker;
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use self::platform::Platform;
 pub use self::speaker::Speaker;
 use crate::call::Ended;
 use crate::error::Error;
-use crate::run::{Began, Final};
+use crate::run::{Began, Continued, Final};
 use crate::wire::{Dialect, Frame};
 
 /// One caller's way to be answered.
@@ -43,6 +43,21 @@ impl Voice {
         match self {
             Self::Platform(platform) => platform.began(began),
             Self::Speaker(speaker) => speaker.began(began.dialect),
+        }
+    }
+
+    /// Another goes on with the answer.
+    pub fn continued(&mut self, continued: &Continued) -> Bytes {
+        match self {
+            Self::Platform(platform) => platform.continued(continued),
+            Self::Speaker(speaker) => speaker.continued(continued),
+        }
+    }
+
+    /// Lets nothing pass as it is, so that another can go on in the same words.
+    pub fn rewrite(&mut self) {
+        if let Self::Speaker(speaker) = self {
+            speaker.rewrite();
         }
     }
 
@@ -87,6 +102,21 @@ impl Voice {
     pub fn passes(&self, dialect: Dialect) -> bool {
         matches!(self, Self::Speaker(speaker) if speaker.passes(dialect))
     }
+}
+
+/// What a caller is told of a continuation.
+fn note(continued: &Continued) -> Value {
+    let Continued { target, broken, error, usage, estimated } = continued;
+    json!({
+        "target": target,
+        "after": {
+            "target": broken,
+            "error": error.detail,
+            "input_tokens": usage.input,
+            "output_tokens": usage.output,
+            "estimated": estimated,
+        },
+    })
 }
 
 /// What went wrong, if the answer failed.

@@ -3,9 +3,10 @@
 use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
 
+use super::note;
 use crate::api::response::problem;
 use crate::error::Error;
-use crate::run::{Began, Final};
+use crate::run::{Began, Continued, Final};
 use crate::wire::event::Event;
 use crate::wire::{Frame, sse};
 
@@ -36,6 +37,12 @@ impl Platform {
     /// See [`super::Voice::began`].
     pub fn began(&mut self, began: &Began) {
         self.target = Some(began.target.clone());
+    }
+
+    /// See [`super::Voice::continued`].
+    pub fn continued(&mut self, continued: &Continued) -> Bytes {
+        self.target = Some(continued.target.clone());
+        sse::named("continued", &note(continued))
     }
 
     /// See [`super::Voice::frames`].

@@ -2,7 +2,9 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::note;
 use crate::error::Error;
+use crate::run::Continued;
 use crate::wire::answer::{Answer, Head};
 use crate::wire::dialect::Encoder;
 use crate::wire::event::{Event, Usage};
@@ -24,6 +26,8 @@ pub struct Speaker {
     dialect: Dialect,
     /// Whether what is asked is the caller's own request, so that an answer of its dialect may pass.
     own: bool,
+    /// Whether what could pass is written anew all the same.
+    rewrites: bool,
     head: Head,
     state: State,
 }
@@ -40,7 +44,7 @@ enum State {
 impl Speaker {
     /// For a caller of `dialect`; `own`: its own request is what is asked.
     pub fn new(dialect: Dialect, own: bool, head: Head) -> Self {
-        Self { dialect, own, head, state: State::Waiting }
+        Self { dialect, own, rewrites: false, head, state: State::Waiting }
     }
 
     /// What it writes.
@@ -66,11 +70,25 @@ impl Speaker {
 
     /// Someone answers, in this dialect.
     pub fn began(&mut self, dialect: Dialect) {
-        self.state = if self.passes(dialect) {
+        self.state = if self.passes(dialect) && !self.rewrites {
             State::Passing(Passing::default())
         } else {
             State::Writing(Box::new(self.encoder()))
         };
+    }
+
+    /// See [`super::Voice::rewrite`].
+    pub fn rewrite(&mut self) {
+        self.rewrites = true;
+    }
+
+    /// Another goes on with the answer that is being written.
+    pub fn continued(&mut self, continued: &Continued) -> Bytes {
+        let mut out = BytesMut::new();
+        if let State::Writing(encoder) = &mut self.state {
+            encoder.continued(&note(continued), &mut out);
+        }
+        out.freeze()
     }
 
     /// What of these frames goes out now.

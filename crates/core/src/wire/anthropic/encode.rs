@@ -126,6 +126,12 @@ impl Encoder {
         put("message_stop", &json!({"type": "message_stop"}), out);
     }
 
+    /// A ping: clients are told to read past those alone.
+    pub fn continued(&mut self, note: &Value, out: &mut BytesMut) {
+        self.begin(out);
+        put("ping", &json!({"type": "ping", "opencode_continued": note}), out);
+    }
+
     /// A break: the error, and nothing that looks like an end.
     pub fn broken(&mut self, error: &Error, trace: &str, out: &mut BytesMut) {
         put("error", &error_body(error, trace), out);

@@ -70,6 +70,13 @@ impl Encoder {
         }
     }
 
+    /// A chunk with an empty text.
+    pub fn continued(&mut self, note: &Value, out: &mut BytesMut) {
+        let candidate = r#"{"content":{"parts":[{"text":""}],"role":"model"},"index":0}"#;
+        let chunk = format!(r#"{{"candidates":[{candidate}],"opencode_continued":{note}{}}}"#, self.names);
+        frame(&chunk, out);
+    }
+
     /// What ends a complete stream: the reason and the usage. The dialect has no terminator after it.
     pub fn tail(&mut self, usage: Usage, out: &mut BytesMut) {
         self.flush(true, out);

@@ -147,6 +147,15 @@ impl Encoder {
         out.put_slice(DONE);
     }
 
+    /// A chunk without choices, as the one with the usage is.
+    pub fn continued(&mut self, note: &Value, out: &mut BytesMut) {
+        out.put_slice(b"data: {\"choices\":[],");
+        out.put_slice(self.rest.as_bytes());
+        out.put_slice(b",\"opencode_continued\":");
+        json_into(note, out);
+        out.put_slice(if self.include_usage { b",\"usage\":null}\n\n" } else { b"}\n\n" });
+    }
+
     /// What ends a stream that broke: an error event, which the official clients raise, and no `[DONE]`.
     pub fn broken(&mut self, error: &Error, trace: &str, out: &mut BytesMut) {
         out.put_slice(&sse::unnamed(&error_body(error, trace)));

@@ -123,6 +123,13 @@ impl Encoder {
         self.send(kind, &json!({"response": response}), out);
     }
 
+    /// Another `response.in_progress`.
+    pub fn continued(&mut self, note: &Value, out: &mut BytesMut) {
+        self.begin(out);
+        let response = self.frame.response(Status::InProgress, Vec::new(), None);
+        self.send("response.in_progress", &json!({"response": response, "opencode_continued": note}), out);
+    }
+
     /// The end of an answer that broke. Nothing that is open is closed.
     ///
     /// `ResponseErrorEvent` has `code`, `message` and `param` beside its type. OpenAI's servers have them in `error`,
