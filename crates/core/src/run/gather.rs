@@ -128,7 +128,7 @@ impl Gather {
             step: None,
             outcome,
             attempts: self.attempts.clone(),
-            usage: self.usage(),
+            usage: sum(self.attempts.iter()),
             cost_micros: self.attempts.iter().fold(0, |sum: u64, it| sum.saturating_add(it.cost_micros)),
             started,
             first_ms: self.first.map(|first| millis(first, started)),
@@ -138,12 +138,13 @@ impl Gather {
 
     pub fn last(&mut self, ended: Ended) -> Final {
         let tried = self.tried(&[]);
-        Final { ended, tried, usage: self.usage(), answer: std::mem::take(&mut self.answer) }
+        let answered = self.attempts.iter().filter(|it| it.outcome == Fate::Answered);
+        Final { ended, tried, usage: sum(answered), answer: std::mem::take(&mut self.answer) }
     }
+}
 
-    fn usage(&self) -> Usage {
-        self.attempts.iter().fold(Usage::default(), |sum, it| sum.plus(it.usage))
-    }
+fn sum<'a>(attempts: impl Iterator<Item = &'a Attempted>) -> Usage {
+    attempts.fold(Usage::default(), |sum, it| sum.plus(it.usage))
 }
 
 fn tried(target: &str, fate: Fate) -> String {
@@ -158,5 +159,49 @@ fn collect(frames: &[Frame], text: &mut String) {
         {
             text.push_str(piece);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Prices;
+    use crate::wire::Dialect;
+
+    #[test]
+    fn a_caller_is_told_the_tokens_of_its_answer_and_the_receipt_those_of_every_attempt() {
+        let target = Target {
+            name: "p/m".to_owned(),
+            provider: "p".to_owned(),
+            model: "m".to_owned(),
+            base_url: String::new(),
+            dialect: Dialect::OpenAi,
+            context: 0,
+            secret: None,
+            prices: Prices::flat(0.0, 0.0),
+        };
+        let mut gather = Gather::new(vec![target].into());
+        gather.ask("chat", 57);
+        let report = |fate, usage| AttemptReport {
+            target: 0,
+            fate,
+            status: None,
+            sent: Time(0),
+            first: None,
+            over: None,
+            usage,
+            content_bytes: 0,
+            content_pieces: 0,
+            unreadable: 0,
+        };
+        let reported = Usage { input: 8, output: 3, ..Usage::default() };
+        gather.attempts(
+            "chat",
+            &[report(Fate::Timeout, None), report(Fate::Answered, Some(reported))],
+            Time(9),
+        );
+        let receipt = gather.receipt("id", "t", "k", "chat", Outcome::Complete, Time(0), Time(9));
+        assert_eq!((receipt.usage.input, receipt.usage.output), (57 + 8, 3));
+        assert_eq!(gather.last(Ended::Complete).usage, reported);
     }
 }
