@@ -12,6 +12,10 @@ pub enum Kind {
     Invalid,
     /// The body is JSON, but a member breaks a stated bound (platform routes).
     Unprocessable,
+    /// A provider's window is too small for the request.
+    Context,
+    /// A provider's content policy forbids the request.
+    Filtered,
     /// No credential, or one that is not known.
     Unauthorized,
     /// Known, but not allowed.
@@ -114,7 +118,7 @@ impl Error {
     /// The HTTP status of an answer that has not begun.
     pub fn status(&self) -> u16 {
         match self.kind {
-            Kind::Invalid => 400,
+            Kind::Invalid | Kind::Context | Kind::Filtered => 400,
             Kind::Unauthorized => 401,
             Kind::Forbidden => 403,
             Kind::NotFound => 404,
@@ -136,6 +140,9 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self.kind {
             Kind::Invalid => "invalid_request",
+            // OpenAI's words: its clients act on them.
+            Kind::Context => "context_length_exceeded",
+            Kind::Filtered => "content_filter",
             Kind::Unprocessable => "unprocessable",
             Kind::Unauthorized => "invalid_api_key",
             Kind::Forbidden => "forbidden",

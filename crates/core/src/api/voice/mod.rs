@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 pub use self::platform::Platform;
 pub use self::speaker::Speaker;
 use crate::call::Ended;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::run::{Began, Continued, Final};
+use crate::wire::refusal::Class;
 use crate::wire::{Dialect, Frame};
 
 /// One caller's way to be answered.
@@ -131,10 +132,29 @@ pub fn failure(last: &Final) -> Option<Error> {
 /// A provider's refusal in our words and its own.
 pub fn refused(dialect: Dialect, status: u16, body: &[u8]) -> Error {
     let refusal = dialect.refusal(status, body);
-    let mut error = Error::invalid(match refusal.message {
+    let kind = match refusal.class {
+        Class::Context => Kind::Context,
+        Class::Filtered => Kind::Filtered,
+        _ => Kind::Invalid,
+    };
+    let detail = match refusal.message {
         Some(message) => format!("the provider refused the request: {message}"),
         None => format!("the provider refused the request with status {status}"),
-    });
-    error.param = refusal.param;
-    error
+    };
+    Error { param: refusal.param, ..Error::new(kind, detail) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_refusal_means_survives_the_change_of_dialect() {
+        let code = |dialect, body: &str| refused(dialect, 400, body.as_bytes()).code();
+        let long = r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 2 tokens > 1 maximum"}}"#;
+        assert_eq!(code(Dialect::Anthropic, long), "context_length_exceeded");
+        let filtered = r#"{"error":{"code":"invalid_prompt","message":"flagged"}}"#;
+        assert_eq!(code(Dialect::Responses, filtered), "content_filter");
+        assert_eq!(code(Dialect::OpenAi, r#"{"error":{"message":"no"}}"#), "invalid_request");
+    }
 }

@@ -18,6 +18,8 @@ pub fn error_body(error: &Error, trace: &str) -> Value {
 fn error_type(kind: Kind) -> &'static str {
     match kind {
         Kind::Invalid
+        | Kind::Context
+        | Kind::Filtered
         | Kind::Unprocessable
         | Kind::MethodNotAllowed
         | Kind::UnsupportedMedia

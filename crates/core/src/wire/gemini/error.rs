@@ -47,7 +47,12 @@ pub fn error_body(error: &Error, trace: &str) -> Value {
 /// The canonical code's name (google.rpc.Code).
 fn canonical(kind: Kind) -> &'static str {
     match kind {
-        Kind::Invalid | Kind::Unprocessable | Kind::TooLarge | Kind::UnsupportedMedia => "INVALID_ARGUMENT",
+        Kind::Invalid
+        | Kind::Context
+        | Kind::Filtered
+        | Kind::Unprocessable
+        | Kind::TooLarge
+        | Kind::UnsupportedMedia => "INVALID_ARGUMENT",
         Kind::Unauthorized => "UNAUTHENTICATED",
         Kind::Forbidden => "PERMISSION_DENIED",
         Kind::NotFound => "NOT_FOUND",
