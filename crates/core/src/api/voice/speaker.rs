@@ -17,7 +17,7 @@ struct Passing {
     held: BytesMut,
     /// Whether the dialect's terminator is among it.
     terminated: bool,
-    /// What went out last, for the number that an error of Responses must have.
+    /// The event that went out last, for the number that an error of Responses must have.
     last: Bytes,
 }
 
@@ -180,7 +180,9 @@ impl Passing {
             self.held.extend_from_slice(&frame.bytes);
         } else {
             out.extend_from_slice(&frame.bytes);
-            self.last = frame.bytes.clone();
+            if !frame.is_comment() {
+                self.last = frame.bytes.clone();
+            }
         }
     }
 
@@ -188,5 +190,24 @@ impl Passing {
     fn next_number(&self) -> u64 {
         let text = std::str::from_utf8(&self.last).unwrap_or_default();
         sse::sequence(text).map_or(0, |number| number.saturating_add(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn an_error_goes_on_counting_after_the_last_event_though_a_comment_came_after_it() {
+        let mut speaker = Speaker::new(Dialect::Responses, true, Head::default());
+        speaker.began(Dialect::Responses);
+        let frame =
+            |text: &'static str| Frame { bytes: Bytes::from_static(text.as_bytes()), events: Vec::new() };
+        let event = "event: response.in_progress\ndata: {\"sequence_number\":41}\n\n";
+        speaker.frames(&[frame(event), frame(": keep-alive\n\n")]);
+        let said = speaker.broken(&Error::new(Kind::Upstream, "it broke"), "trace");
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(said.contains("\"sequence_number\":42"), "{said}");
     }
 }
