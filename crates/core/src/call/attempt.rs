@@ -309,7 +309,11 @@ impl Attempt {
         let events = self.dialect.decode_whole(&bytes);
         let frame = Frame { bytes, events };
         self.meter(&frame, now);
-        if let Some(Event::Failed { message, .. }) = frame.events.first() {
+        let failed = frame.events.iter().find_map(|event| match event {
+            Event::Failed { message, .. } => Some(message),
+            _ => None,
+        });
+        if let Some(message) = failed {
             return self.fail(&format!("the provider reported an error: {message}"), Vec::new(), now);
         }
         if !self.finished {

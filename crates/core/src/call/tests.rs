@@ -210,3 +210,21 @@ fn what_is_too_long_goes_to_a_larger_window_only() {
     assert_eq!(named(&[8_000, 4_000]), ["0 send 0 to 0", "12 refused 400"]);
     assert_eq!(named(&[0, 128_000]), ["0 send 0 to 0", "12 refused 400"], "where nothing is known");
 }
+
+#[test]
+fn a_whole_answer_that_failed_says_why() {
+    let targets = vec![Planned { dialect: Dialect::Responses, context: 0 }];
+    let plan = Plan { targets, shape: Shape::Whole, deadlines: BOUNDS, ..Plan::default() };
+    let mut call = Call::new(plan, Time(0));
+    let body = br#"{"object":"response","id":"r","status":"in_progress","usage":{"input_tokens":3,"output_tokens":5}}"#;
+    call.handle(Input::Head { attempt: 0, status: 200, retry_after: None }, Time(1));
+    call.handle(Input::Chunk { attempt: 0, bytes: Bytes::from_static(body) }, Time(2));
+    call.handle(Input::End { attempt: 0 }, Time(3));
+    let steps: Vec<Step> = std::iter::from_fn(|| call.next_step()).collect();
+    let why = steps.iter().find_map(|step| match step {
+        Step::End(Ended::Failed(error)) => Some(error.detail.clone()),
+        _ => None,
+    });
+    assert!(why.is_some_and(|why| why.contains("in_progress")), "{steps:?}");
+    assert_eq!(call.reports()[0].usage.map(|usage| (usage.input, usage.output)), Some((3, 5)));
+}

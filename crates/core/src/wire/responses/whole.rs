@@ -70,6 +70,7 @@ pub fn decode_whole(body: &[u8]) -> Vec<Event> {
             events.extend(response.ending(&slots));
         }
         Some(status) => {
+            events.extend(response.usage().map(Event::Usage));
             let message = format!("the provider's answer is {status}, not completed");
             events.push(Event::Failed { message, code: Some(status.to_owned()) });
         }

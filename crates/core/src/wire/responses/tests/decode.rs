@@ -179,6 +179,10 @@ fn a_whole_answer_is_read() {
     assert_eq!(whole(json!({"error": {"message": "no", "code": "c"}})), [failed("no", "c")]);
     let queued = whole(json!({"object": "response", "status": "queued", "error": null}));
     assert_eq!(queued, [failed("the provider's answer is queued, not completed", "queued")]);
+    let mut stuck = completed(&json!([]))["response"].clone();
+    stuck["status"] = json!("in_progress");
+    let counted = whole(stuck).into_iter().filter(|event| *event == Event::Usage(USAGE)).count();
+    assert_eq!(counted, 1, "what was used is said of an answer that failed, too");
     for other in [json!({}), json!([]), json!({"object": "chat.completion", "choices": []})] {
         assert_eq!(whole(other), [Event::Unreadable]);
     }
