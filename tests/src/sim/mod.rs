@@ -20,11 +20,11 @@ use std::time::Instant;
 
 use libtest_mimic::{Arguments, Trial};
 
-use self::check::Tally;
+use self::check::{PAIR, Tally};
 use crate::suite;
 
 /// Scenes of ten calls each.
-const SCENES: u64 = 1_500;
+const SCENES: u64 = 1_200;
 /// Scenes that one trial plays.
 const PER_TRIAL: u64 = 50;
 /// Plays another number of scenes.
@@ -66,11 +66,17 @@ pub fn run(arguments: &Arguments) -> Result<bool, String> {
     let passed = suite::run("sim", arguments, trials);
     let sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
     let counted = |name: &str| sum.get(name).copied().unwrap_or(0);
-    let all: Vec<String> = sum.iter().map(|(name, count)| format!("{count} {name}")).collect();
-    suite::say(&format!("sim: {} in {:.1} s", all.join(", "), began.elapsed().as_secs_f64()));
+    let (pairs, all): (Vec<_>, Vec<_>) = sum.iter().partition(|(name, _)| name.starts_with(PAIR));
+    let every = upstream::DIALECTS.len() * caller::DIALECTS.len();
+    let all: Vec<String> = all.into_iter().map(|(name, count)| format!("{count} {name}")).collect();
+    let (pairs, took) = (pairs.len(), began.elapsed().as_secs_f64());
+    suite::say(&format!("sim: {}; {pairs} of {every} pairs of dialects; in {took:.1} s", all.join(", ")));
     if arguments.filter.is_none() && passed && counted("calls") >= 1_000 {
         let rare: Vec<&str> =
             COMMON.into_iter().filter(|name| counted(name) < counted("calls") / 100).collect();
+        if pairs < every {
+            return Err(format!("sim: only {pairs} of {every} pairs of dialects have met"));
+        }
         if !rare.is_empty() {
             return Err(format!("sim: this happened hardly ever, so little is proved: {rare:?}"));
         }

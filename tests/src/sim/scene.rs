@@ -271,18 +271,22 @@ fn plan(seed: u64, tell: bool) -> Plan {
         ));
     }
     let spread = pick(&[10, 2_000, 15_000, 60_000]);
-    let asks =
-        (0..CALLS).map(|_| ask(&mut random, targets.len() as u64, whole, most_output, spread)).collect();
+    let usual = pick(&[0, 1, 2, 3, 4]) as usize;
+    let asks = (0..CALLS)
+        .map(|_| ask(&mut random, targets.len() as u64, whole, most_output, spread, usual))
+        .collect();
     let world = World::new(seed, Clock::new(start, seed), targets, tenants, whole, tell);
     world.flaky.set(flaky);
     Plan { toml, start, grace, world, asks }
 }
 
-fn ask(random: &mut Random, targets: u64, whole: u64, most_output: u64, spread: u64) -> Ask {
+/// `usual`: the dialect of most callers of the scene, so that some ask the same thing and meet in the cache.
+fn ask(random: &mut Random, targets: u64, whole: u64, most_output: u64, spread: u64, usual: usize) -> Ask {
     let mut one_in = |many: u64| random.below(many) == 0;
     let (known, stream, usage, fresh) = (!one_in(40), !one_in(4), one_in(2), one_in(8));
     let (leaves, dies, early, slow) = (one_in(6), one_in(12), one_in(2), one_in(5));
     let (pinned, listed, hedged, unbounded) = (one_in(8), one_in(4), one_in(3), one_in(10));
+    let other = one_in(3);
     let soon = if early { 400 } else { whole };
     let mut list: Vec<u64> = (0..targets).collect();
     let turn = random.below(targets) as usize;
@@ -292,7 +296,7 @@ fn ask(random: &mut Random, targets: u64, whole: u64, most_output: u64, spread: 
     Ask {
         tenant: random.below(2) as usize,
         known,
-        dialect: random.below(caller::DIALECTS.len() as u64 * 2) as usize % caller::DIALECTS.len(),
+        dialect: if other { random.below(caller::DIALECTS.len() as u64) as usize } else { usual },
         question: random.below(2),
         stream,
         usage,

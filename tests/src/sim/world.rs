@@ -135,6 +135,8 @@ pub struct Held {
     pub takes: Vec<(String, u64, u64)>,
     /// What it cost in the end.
     pub spent: Option<Vec<(String, u64)>>,
+    /// When it was closed.
+    pub closed: Option<u64>,
 }
 
 impl World {
@@ -195,7 +197,7 @@ impl World {
         let Some(takes) = hold.accounts.first() else { return };
         let tenant = takes.account.tenant().as_str().to_owned();
         let takes = takes.takes.iter().map(|take| (take.counter.clone(), take.window, take.amount)).collect();
-        let held = Held { call, tenant: tenant.clone(), takes, spent: None };
+        let held = Held { call, tenant: tenant.clone(), takes, spent: None, closed: None };
         self.state.borrow_mut().holds.insert(hold.id.clone(), held);
         self.within_limits(&tenant);
     }
@@ -205,6 +207,7 @@ impl World {
         let tenant = {
             let mut state = self.state.borrow_mut();
             let Some(held) = state.holds.get_mut(id).filter(|held| held.spent.is_none()) else { return };
+            held.closed = Some(self.clock.now());
             held.spent = Some(spent.iter().flat_map(|spent| spent.spent.clone()).collect());
             held.tenant.clone()
         };

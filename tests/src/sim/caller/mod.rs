@@ -1,12 +1,17 @@
 //! Those who ask: how each dialect's callers write a request and hear the answer.
 
+mod anthropic;
+mod gemini;
 mod openai;
 mod platform;
+mod responses;
 
 use serde_json::Value;
 
+use crate::sse::Event;
+
 /// The dialects that callers speak here. A further one is a row.
-pub const DIALECTS: [Dialect; 2] = [openai::ROW, platform::ROW];
+pub const DIALECTS: [Dialect; 5] = [openai::ROW, responses::ROW, anthropic::ROW, gemini::ROW, platform::ROW];
 
 /// How callers of a dialect ask and hear.
 pub struct Dialect {
@@ -92,8 +97,32 @@ impl Heard {
     }
 }
 
+/// The type of an event whose name says it as well.
+fn named(event: &Event, data: &Value, heard: &mut Heard) -> String {
+    let kind = data["type"].as_str().unwrap_or_default();
+    if event.name != kind {
+        heard.wrong(format!("the event {:?} is of type {kind:?}", event.name));
+    }
+    kind.to_owned()
+}
+
+/// What a body is that is no event stream: an answer, which `says` reads, or an error.
+fn whole(body: &[u8], says: fn(&Value, &mut Heard)) -> Heard {
+    let mut heard = Heard::default();
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    heard.failed = answer.get("error").is_some_and(Value::is_object);
+    if !heard.failed {
+        says(&answer, &mut heard);
+        heard.complete = heard.finishes == 1;
+    }
+    if !heard.failed && !heard.complete {
+        heard.wrong(format!("neither an answer nor an error: {}", String::from_utf8_lossy(body)));
+    }
+    heard
+}
+
 /// The frames of a stream, without comments; what is not UTF-8 or stands after the last empty line is wrong.
-fn events(body: &[u8], heard: &mut Heard) -> Vec<crate::sse::Event> {
+fn events(body: &[u8], heard: &mut Heard) -> Vec<Event> {
     let Ok(text) = std::str::from_utf8(body) else {
         heard.wrong("it is not UTF-8");
         return Vec::new();

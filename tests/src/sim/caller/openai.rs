@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Ask, Dialect, Heard, events};
+use super::{Ask, Dialect, Heard, events, whole};
 
 /// The row of this dialect.
 pub const ROW: Dialect =
@@ -50,15 +50,7 @@ fn hear(body: &[u8]) -> Heard {
 }
 
 fn hear_whole(body: &[u8]) -> Heard {
-    let mut heard = Heard::default();
-    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
-    said(&answer, "/choices/0/message/content", &mut heard);
-    heard.failed = answer.get("error").is_some();
-    heard.complete = heard.finishes == 1;
-    if !heard.failed && !heard.complete {
-        heard.wrong(format!("neither an answer nor an error: {}", String::from_utf8_lossy(body)));
-    }
-    heard
+    whole(body, |answer, heard| said(answer, "/choices/0/message/content", heard))
 }
 
 fn said(value: &Value, content: &str, heard: &mut Heard) {

@@ -3,8 +3,8 @@
 use opencode_core::call::Fate;
 use opencode_core::ledger::receipt::Outcome;
 
-use crate::sim::caller::{self, Heard};
-use crate::sim::upstream::{self, Say};
+use crate::sim::caller::{self, Dialect, Heard};
+use crate::sim::upstream::{self, Say, Truth};
 use crate::sim::world::{Attempt, Call, State, World};
 
 /// What is wrong with the answer of a call.
@@ -83,12 +83,20 @@ fn said(
     if heard.failed && truth.finished && in_time && call.left.is_none() {
         broken.push("the provider's answer was complete, and the caller is told that it failed".to_owned());
     }
+    broken.extend(told(call, &truth, heard));
     let dialect = &caller::DIALECTS[call.ask.dialect];
     if dialect.name != upstream::DIALECTS[world.targets[attempt.target].dialect].name {
         return broken;
     }
     let passed = if streamed {
-        stream_passes(call, attempt, heard, body, dialect.terminator)
+        stream_passes(
+            call,
+            attempt,
+            heard,
+            body,
+            dialect,
+            &upstream::DIALECTS[world.targets[attempt.target].dialect],
+        )
     } else {
         let whole = attempt.script.said.first().is_some_and(|said| said.bytes == body);
         whole.then_some(()).ok_or_else(|| "the whole answer is not the provider's byte for byte".to_owned())
@@ -97,16 +105,30 @@ fn said(
     broken
 }
 
+/// A caller that is told tokens is told those that the provider reported of this answer, and of no other attempt.
+fn told(call: &Call, truth: &Truth, heard: &Heard) -> Option<String> {
+    // Of a cached answer it may be told that it used none, and whoever does not ask in OpenAI's dialect is told what
+    // stands in frames with something else in them.
+    let hit = call.header("x-opencode-cache") == Some("hit");
+    let unasked = caller::DIALECTS[call.ask.dialect].name == "openai" && call.ask.stream && !call.ask.usage;
+    let (told, counts) = (heard.usage.filter(|_| heard.complete && !hit && !unasked)?, truth.counts?);
+    let reported = (counts.input, counts.output);
+    (told != reported)
+        .then(|| format!("the caller is told {told:?} tokens, and the provider said {reported:?}"))
+}
+
 /// Where caller and provider speak the same dialect, each frame comes byte for byte, or not at all.
 fn stream_passes(
     call: &Call,
     attempt: &Attempt,
     heard: &Heard,
     body: &[u8],
-    terminator: &[u8],
+    dialect: &Dialect,
+    spoken: &upstream::Dialect,
 ) -> Result<(), String> {
     let mut rest = body;
     let mut all = true;
+    let terminator = dialect.terminator;
     let mut end = terminator;
     for said in attempt.script.came(attempt.delivered, attempt.eof) {
         if matches!(said.say, Say::Error | Say::ErrorAsFinish) {
@@ -116,7 +138,7 @@ fn stream_passes(
             end = &said.bytes;
             break;
         }
-        if !said.say.passes(call.ask.usage) {
+        if !said.say.passes(spoken, call.ask.usage) {
             continue;
         }
         match rest.strip_prefix(&*said.bytes) {
@@ -143,8 +165,8 @@ fn stream_passes(
             "frames that came before the failure are missing from byte {at} on: {rest_text:?}"
         ));
     }
-    let one_error =
-        heard.failed && rest.starts_with(b"data: {\"error\":") && rest_text.matches("data: ").count() == 1;
+    let alone = (dialect.hear)(rest);
+    let one_error = alone.failed && alone.text.is_empty() && rest_text.matches("data: ").count() == 1;
     if rest.is_empty() || one_error {
         return Ok(());
     }

@@ -7,7 +7,7 @@ use opencode_core::ledger::usage::{self, Usage};
 use opencode_core::ledger::{counters, reserve};
 use opencode_core::op::{Op, Played};
 
-use crate::sim::world::World;
+use crate::sim::world::{Held, World};
 
 /// One receipt of each answer: its owner's, or a `lost` one where the owner died with a hold open.
 pub fn books(world: &World, call: usize) {
@@ -21,8 +21,11 @@ pub fn books(world: &World, call: usize) {
         let all = it.receipts.len();
         if all > 1 {
             Some(format!("{all} receipts of one answer"))
-        } else if it.died.is_some() {
-            (held && all == 0).then(|| "an owner died with a hold, and no receipt says so".to_owned())
+        } else if let Some(died) = it.died {
+            // A hold that was given back before anything was asked costs nobody anything.
+            let open = |held: &Held| held.call == Some(call) && held.closed.is_none_or(|at| at > died);
+            let due = state.holds.values().any(open) || (held && asked);
+            (due && all == 0).then(|| "an owner died with a hold, and no receipt says so".to_owned())
         } else if answered && held && all == 0 {
             Some("an answer that was held for has no receipt".to_owned())
         } else if answered && it.append_errors < 2 && lost > 0 {

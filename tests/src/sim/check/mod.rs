@@ -7,8 +7,14 @@ mod receipt;
 use std::collections::BTreeMap;
 
 pub use self::books::{books, counters};
-use super::upstream::Head;
+use opencode_core::call::Fate;
+
+use super::caller;
+use super::upstream::{self, Head};
 use super::world::World;
+
+/// Before the names of two dialects of which one answered the other.
+pub const PAIR: &str = "from ";
 
 /// How often each thing happened.
 pub type Tally = BTreeMap<String, u64>;
@@ -60,7 +66,7 @@ pub fn written(world: &World, call: usize) {
         let state = world.state.borrow();
         let it = &state.calls[call];
         let Some((_, bytes)) = it.items.last() else { return };
-        let hear = super::caller::DIALECTS[it.ask.dialect].hear;
+        let hear = caller::DIALECTS[it.ask.dialect].hear;
         let running = state.attempts.iter().filter(|it| it.call == call && it.over.is_none()).count();
         (hear(bytes), running)
     };
@@ -162,8 +168,15 @@ pub fn tally(world: &World) -> Tally {
     count("owners died", state.calls.iter().filter(|call| call.died.is_some()).count());
     let limited = |call: &&super::world::Call| call.head.as_ref().is_some_and(|(status, _)| *status == 429);
     count("limited", state.calls.iter().filter(limited).count());
-    for receipt in state.calls.iter().flat_map(|call| &call.receipts) {
+    for (call, receipt) in state.calls.iter().flat_map(|call| call.receipts.iter().map(move |it| (call, it)))
+    {
         let outcome = serde_json::to_value(receipt.outcome).unwrap_or_default();
+        if let Some(attempt) = receipt.attempts.iter().find(|it| it.outcome == Fate::Answered) {
+            let target =
+                world.targets.iter().zip(0..).find(|(_, number)| attempt.target == format!("t{number}/m"));
+            let spoken = target.map_or("nobody", |(target, _)| upstream::DIALECTS[target.dialect].name);
+            count(&format!("{PAIR}{spoken} to {}", caller::DIALECTS[call.ask.dialect].name), 1);
+        }
         count(&format!("receipts {}", outcome.as_str().unwrap_or_default()), 1);
         count("several attempts", usize::from(receipt.attempts.len() > 1));
     }

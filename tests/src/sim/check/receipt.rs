@@ -3,6 +3,7 @@
 use opencode_core::call::Fate;
 use opencode_core::ledger::receipt::{Attempted, Outcome, Receipt};
 
+use crate::sim::upstream;
 use crate::sim::world::{Attempt, Call, State, World};
 
 /// What is wrong with the receipt that a call's owner wrote.
@@ -52,14 +53,14 @@ fn one(world: &World, call: &Call, receipt: &Receipt, sent: &[&Attempt], hit: bo
     for (said, attempt) in receipt.attempts.iter().zip(sent) {
         let late = attempt.last >= call.began + world.whole;
         broken.extend(
-            attempted(said, attempt, late).into_iter().map(|what| format!("{}: {what}", said.target)),
+            attempted(world, said, attempt, late).into_iter().map(|what| format!("{}: {what}", said.target)),
         );
     }
     broken
 }
 
 /// `late`: bytes came after the whole deadline, which nobody need read.
-fn attempted(said: &Attempted, attempt: &Attempt, late: bool) -> Vec<String> {
+fn attempted(world: &World, said: &Attempted, attempt: &Attempt, late: bool) -> Vec<String> {
     let truth = attempt.truth();
     let mut broken = Vec::new();
     if said.status != attempt.status() && !late {
@@ -75,7 +76,17 @@ fn attempted(said: &Attempted, attempt: &Attempt, late: bool) -> Vec<String> {
         broken.push(format!("{} frames were unreadable, not {}", truth.unreadable, said.unreadable));
     }
     let usage = said.usage;
+    let partial = upstream::DIALECTS[world.targets[attempt.target].dialect].counts.partial;
     match truth.counts {
+        // What was counted until an attempt was given up holds for the input, and is the least for the output.
+        Some(counts) if partial && said.outcome != Fate::Answered => {
+            let input = (usage.input, usage.cached) == (counts.input, counts.cached);
+            if !said.estimated || !input || usage.output < counts.output {
+                broken.push(format!(
+                    "until it was given up it reported {counts:?}, and the receipt says {usage:?}"
+                ));
+            }
+        }
         Some(counts) => {
             let reported = (counts.input, counts.output, counts.cached, counts.reasoning);
             if said.estimated || (usage.input, usage.output, usage.cached, usage.reasoning) != reported {

@@ -1,14 +1,17 @@
 //! A provider that lies: what it says to each attempt, decided by the seed before it says it.
 
+mod anthropic;
+mod gemini;
 mod openai;
 mod play;
+mod responses;
 
 use bytes::Bytes;
 
 pub use self::play::{Pace, script};
 
 /// The dialects that providers speak here. A further one is a row.
-pub const DIALECTS: [Dialect; 1] = [openai::ROW];
+pub const DIALECTS: [Dialect; 4] = [openai::ROW, responses::ROW, anthropic::ROW, gemini::ROW];
 
 /// How a dialect writes what a provider says.
 pub struct Dialect {
@@ -22,22 +25,44 @@ pub struct Dialect {
     pub path: fn(streamed: bool) -> &'static str,
     /// Whether a request asks for a stream.
     pub streams: fn(&http::Request<Bytes>) -> bool,
-    /// Whether the first frame already reports counts.
-    pub counts_early: bool,
+    /// Where it reports counts.
+    pub counts: Counting,
     /// Its frames, with lines that end in LF; the last of them says it. Empty where the dialect has none for it.
-    pub frames: fn(&Say, &Answer) -> Vec<String>,
+    pub frames: fn(&Say, &mut Answer) -> Vec<String>,
     /// An answer that is not streamed.
     pub whole: fn(text: &str, counts: Option<Counts>, finished: bool, answer: &Answer) -> String,
     /// The body of a status that is not 2xx.
     pub refusal: fn(status: u16) -> String,
 }
 
-/// What all frames of an answer have in common.
+/// Where a dialect reports counts, beside the frame with the reason for the end, which each may.
+#[derive(Clone, Copy, Debug)]
+pub struct Counting {
+    /// In the first frame.
+    pub early: bool,
+    /// In the frames of the text: all so far.
+    pub running: bool,
+    /// In a frame of their own after the reason for the end.
+    pub late: bool,
+    /// Whether the part of the output that was reasoning has a place.
+    pub reasoning: bool,
+    /// Whether what is reported before the end is only what was counted so far.
+    pub partial: bool,
+}
+
+/// What all frames of an answer have in common, and what was said in them.
+#[derive(Default)]
 pub struct Answer {
     /// The provider's id.
     pub id: String,
     /// The model.
     pub model: String,
+    /// All text so far.
+    pub said: String,
+    /// Whether the text has begun.
+    pub open: bool,
+    /// The number of the next event, where events are numbered.
+    pub number: u64,
 }
 
 /// Token counts that a provider reports.
@@ -171,7 +196,9 @@ impl Script {
                     truth = Truth { text: text.clone(), counts: *counts, finished: *finished, ..truth };
                 }
                 Say::Start(counts) => truth.counts = counts.or(truth.counts),
-                Say::Comment | Say::NoUsage | Say::End => {}
+                Say::Comment | Say::NoUsage => {}
+                // Whatever comes after it is none of the answer.
+                Say::End => break,
             }
             if truth.failed {
                 truth.finished = false;
@@ -207,9 +234,10 @@ impl Say {
     }
 
     /// Whether a caller of the same dialect gets its frame.
-    pub fn passes(&self, usage: bool) -> bool {
+    pub fn passes(&self, dialect: &Dialect, usage: bool) -> bool {
         match self {
-            Self::Usage(_) => usage,
+            // In OpenAI's dialect they are the gateway's own wish, unless the caller has it too.
+            Self::Usage(_) => usage || dialect.name != "openai",
             Self::Error | Self::ErrorAsFinish | Self::Malformed | Self::End => false,
             _ => true,
         }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{Answer, Counts, Dialect, Say};
+use super::{Answer, Counting, Counts, Dialect, Say};
 
 /// The row of this dialect.
 pub const ROW: Dialect = Dialect {
@@ -12,7 +12,7 @@ pub const ROW: Dialect = Dialect {
     base: "/v1",
     path,
     streams,
-    counts_early: false,
+    counts: Counting { early: false, running: true, late: true, reasoning: true, partial: false },
     frames,
     whole,
     refusal,
@@ -22,12 +22,12 @@ fn path(_streamed: bool) -> &'static str {
     "/v1/chat/completions"
 }
 
-fn streams(request: &http::Request<Bytes>) -> bool {
+pub(super) fn streams(request: &http::Request<Bytes>) -> bool {
     let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
     body.get("stream").and_then(Value::as_bool).unwrap_or(false)
 }
 
-fn frames(say: &Say, answer: &Answer) -> Vec<String> {
+fn frames(say: &Say, answer: &mut Answer) -> Vec<String> {
     let delta = |delta: Value, finish: Value| json!([{"index": 0, "delta": delta, "finish_reason": finish}]);
     let chunk = match say {
         Say::Comment => return vec![": keep-alive\n\n".to_owned()],
@@ -56,7 +56,7 @@ fn whole(text: &str, counts: Option<Counts>, finished: bool, answer: &Answer) ->
     whole.to_string()
 }
 
-fn refusal(status: u16) -> String {
+pub(super) fn refusal(status: u16) -> String {
     let error = json!({"message": format!("status {status}"), "type": "error", "param": null, "code": null});
     json!({"error": error}).to_string()
 }

@@ -25,8 +25,8 @@ const REFUSALS: [u16; 11] = [400, 401, 403, 404, 408, 409, 422, 429, 500, 503, 5
 
 /// The script of one attempt. `tag` is in each of its tokens.
 pub fn script(dialect: &Dialect, streamed: bool, tag: &str, pace: &Pace, random: &mut Random) -> Script {
-    let answer = Answer { id: format!("answer-{tag}"), model: "m".to_owned() };
-    let mut play = Play { dialect, answer, tag, pace, random };
+    let answer = Answer { id: format!("answer-{tag}"), model: "m".to_owned(), ..Answer::default() };
+    let mut play = Play { dialect, answer, tag, pace, random, input: None };
     if play.random.below(100) < pace.good {
         return if streamed { play.complete() } else { play.whole(true) };
     }
@@ -46,25 +46,30 @@ struct Play<'a> {
     tag: &'a str,
     pace: &'a Pace,
     random: &'a mut Random,
+    /// What it reports of the input, where all its reports agree: those of before and after the answer.
+    input: Option<(u64, u64)>,
 }
 
 impl Play<'_> {
     fn complete(&mut self) -> Script {
         let mut says = self.beginning();
         let tokens = self.random.below(30);
-        let repeats = self.random.below(4) == 0;
+        let repeats = self.repeats();
         says.extend(self.tokens(tokens, repeats));
         let counts = self.counts();
         let mut name = format!("says {tokens} tokens");
+        let late = self.dialect.counts.late;
         match self.random.below(6) {
-            0 => says.push(Say::Finish(Some(counts))),
-            1 => says.extend([Say::Finish(None), Say::NoUsage]),
+            1 if late => says.extend([Say::Finish(None), Say::NoUsage]),
             2 => says.push(Say::Finish(None)),
-            _ => says.extend([Say::Finish(None), Say::Usage(counts)]),
+            3.. if late => says.extend([Say::Finish(None), Say::Usage(counts)]),
+            _ => says.push(Say::Finish(Some(counts))),
         }
         if self.random.below(4) == 0 {
-            let place = 1 + self.below(says.len());
-            says.insert(place.min(says.len()), Say::Malformed);
+            // Where nothing follows the reason for the end, it comes before it.
+            let last = says.len() - usize::from(!late);
+            let place = 1 + self.below(last);
+            says.insert(place.min(last), Say::Malformed);
             name.push_str(", one frame malformed");
         }
         let done = self.random.below(4) > 0;
@@ -92,7 +97,7 @@ impl Play<'_> {
         let mut says = self.beginning();
         let early = self.random.below(3) == 0;
         let tokens = if early { 0 } else { 1 + self.random.below(20) };
-        let repeats = self.random.below(4) == 0;
+        let repeats = self.repeats();
         says.extend(self.tokens(tokens, repeats));
         let (mut gap, mut ending) = (self.gap(), Some(Step::Eof));
         let what = match self.random.below(9) {
@@ -217,10 +222,15 @@ impl Play<'_> {
 
     fn beginning(&mut self) -> Vec<Say> {
         let mut says: Vec<Say> = (0..self.random.below(4)).map(|_| Say::Comment).collect();
-        let early = self.dialect.counts_early.then(|| Counts { output: 1, reasoning: 0, ..self.counts() });
+        let early = self.dialect.counts.early.then(|| Counts { output: 1, reasoning: 0, ..self.counts() });
         says.push(Say::Start(early));
         says.extend((0..self.random.below(3)).map(|_| Say::Comment));
         says
+    }
+
+    /// Whether the counts come with the text, too.
+    fn repeats(&mut self) -> bool {
+        self.random.below(4) == 0 && self.dialect.counts.running
     }
 
     fn tokens(&mut self, count: u64, repeats: bool) -> Vec<Say> {
@@ -246,6 +256,11 @@ impl Play<'_> {
     fn counts(&mut self) -> Counts {
         let (input, output) = (1 + self.random.below(12), 1 + self.random.below(self.pace.most_output));
         let (cached, reasoning) = (self.random.below(input + 1), self.random.below(output + 1));
+        let (input, cached) = match self.dialect.counts.early {
+            true => *self.input.get_or_insert((input, cached)),
+            false => (input, cached),
+        };
+        let reasoning = if self.dialect.counts.reasoning { reasoning } else { 0 };
         Counts { input, output, cached, reasoning }
     }
 
@@ -263,7 +278,7 @@ impl Play<'_> {
         let line = if self.random.below(4) == 0 { "\r\n" } else { "\n" };
         let (mut body, mut said) = (Vec::new(), Vec::new());
         for say in says {
-            let frames = (self.dialect.frames)(say, &self.answer);
+            let frames = (self.dialect.frames)(say, &mut self.answer);
             let last = frames.len().saturating_sub(1);
             for (place, frame) in frames.into_iter().enumerate() {
                 let frame = frame.replace('\n', line);
