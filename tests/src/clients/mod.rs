@@ -15,7 +15,6 @@ mod sdk;
 mod spelling;
 mod wire;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
@@ -25,6 +24,7 @@ use self::driver::Drivers;
 use self::schema::Schemas;
 use self::sdk::Client;
 use crate::hosts::ctx::Ctx;
+use crate::hosts::each::Round;
 use crate::hosts::platform::{Kind, Platform};
 use crate::suite::{self, RUNTIME};
 use crate::wall::Wall;
@@ -37,48 +37,28 @@ struct Bench {
 
 /// Runs the suite on one host after another; one line of result for each.
 pub fn run(arguments: &Arguments) -> Result<bool, String> {
-    let mut arguments = arguments.clone();
-    arguments.test_threads.get_or_insert(4);
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let schemas = Schemas::open()?;
     if schemas.is_none() {
         suite::say("clients: OpenAI's schema is not beside the project; answers are not held against it");
     }
-    let wall = Arc::new(RUNTIME.block_on(Wall::start())?);
-    let drivers = RUNTIME.block_on(async { Drivers::start(folder.path()) })?;
+    let round = Round::new("clients", arguments, 4)?;
+    let drivers = RUNTIME.block_on(async { Drivers::start(round.folder()) })?;
     let bench = Arc::new(Bench { drivers, schemas });
-    let mut passed = true;
-    for kind in crate::hosts::chosen() {
-        passed &= on(kind, &arguments, &wall, &bench, &folder.path().join(kind.name()));
-    }
+    let passed = round.each(
+        |_| true,
+        |platform, wall| {
+            let rows = cases::all().into_iter();
+            let trials = rows.flat_map(|case| {
+                let case = Arc::new(case);
+                let here = |client: &&Client| platform.kind == Kind::Native || case.is_everywhere(client);
+                let clients = case.clients.iter().filter(here);
+                clients.map(|client| trial(&case, *client, platform, wall, &bench)).collect::<Vec<_>>()
+            });
+            trials.collect()
+        },
+    );
     let _running = RUNTIME.enter();
     drop(bench);
-    if !passed {
-        suite::say(&format!("what hosts and SDKs said is in {}", folder.keep().display()));
-    }
-    Ok(passed)
-}
-
-/// A host that does not start fails one trial instead of ending the suite.
-fn on(kind: Kind, arguments: &Arguments, wall: &Arc<Wall>, bench: &Arc<Bench>, folder: &Path) -> bool {
-    let name = format!("clients on {}", kind.name());
-    let platform = match RUNTIME.block_on(Platform::start(kind, &wall.url, folder)) {
-        Ok(platform) => Arc::new(platform),
-        Err(error) => {
-            let trial = Trial::test("start", move || Err(error.into()));
-            return suite::run(&name, &Arguments::default(), vec![trial]);
-        }
-    };
-    let rows = cases::all().into_iter();
-    let trials = rows.flat_map(|case| {
-        let case = Arc::new(case);
-        let clients = case.clients.iter().filter(|client| kind == Kind::Native || case.is_everywhere(client));
-        clients.map(|client| trial(&case, *client, &platform, wall, bench)).collect::<Vec<_>>()
-    });
-    let passed = suite::run(&name, arguments, trials.collect());
-    // Whatever its cases hold on to, the children end with the platform.
-    let _running = RUNTIME.enter();
-    drop(platform);
     passed
 }
 

@@ -6,7 +6,6 @@
 mod changes;
 mod flags;
 
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +13,10 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Trial};
 use tokio::time::{Instant, sleep};
 
-use crate::hosts::chosen;
 use crate::hosts::ctx::{Ctx, check};
-use crate::hosts::platform::{Kind, Platform};
-use crate::suite::{self, RUNTIME};
-use crate::wall::Wall;
+use crate::hosts::each::Round;
+use crate::hosts::platform::Kind;
+use crate::suite::RUNTIME;
 
 type Run = for<'a> fn(&'a Ctx) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
 
@@ -44,37 +42,17 @@ const BELIEVED: Duration = Duration::from_millis(5_200);
 
 /// Runs the suite on one host after another; one line of result for each.
 pub fn run(arguments: &Arguments) -> Result<bool, String> {
-    let mut arguments = arguments.clone();
-    arguments.test_threads = Some(1);
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let wall = Arc::new(RUNTIME.block_on(Wall::start())?);
-    let mut passed = true;
-    for kind in chosen().into_iter().filter(|kind| *kind != Kind::BareWorkerd) {
-        passed &= on(kind, &arguments, &wall, &folder.path().join(kind.name()));
-    }
-    if !passed {
-        suite::say(&format!("what the hosts said is in {}", folder.keep().display()));
-    }
-    Ok(passed)
-}
-
-fn on(kind: Kind, arguments: &Arguments, wall: &Arc<Wall>, folder: &Path) -> bool {
-    let name = format!("config on {}", kind.name());
-    let platform = match RUNTIME.block_on(Platform::start(kind, &wall.url, folder)) {
-        Ok(platform) => Arc::new(platform),
-        Err(error) => {
-            let trial = Trial::test("start", move || Err(error.into()));
-            return suite::run(&name, &Arguments::default(), vec![trial]);
-        }
-    };
-    let trials = CASES.map(|(name, run)| {
-        let ctx = Ctx::new(Arc::clone(&platform), Arc::clone(wall), name);
-        Trial::test(name, move || Ok(RUNTIME.block_on(run(&ctx))?))
-    });
-    let passed = suite::run(&name, arguments, trials.into());
-    let _running = RUNTIME.enter();
-    drop(platform);
-    passed
+    let arguments = Arguments { test_threads: Some(1), ..arguments.clone() };
+    Round::new("config", &arguments, 1)?.each(
+        |kind| kind != Kind::BareWorkerd,
+        |platform, wall| {
+            let trials = CASES.map(|(name, run)| {
+                let ctx = Ctx::new(Arc::clone(platform), Arc::clone(wall), name);
+                Trial::test(name, move || Ok(RUNTIME.block_on(run(&ctx))?))
+            });
+            trials.into()
+        },
+    )
 }
 
 /// Stores a configuration.

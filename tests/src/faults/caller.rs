@@ -44,7 +44,7 @@ pub struct Seen {
 impl Caller {
     /// A request with these targets, in order.
     pub fn request(self, ctx: &Ctx, stream: bool, targets: &str) -> Request {
-        let question = format!("hello from {}", ctx.tag);
+        let question = "hello from the other side of the wall";
         let first = targets.split(',').next().unwrap_or_default();
         let (path, body) = match self {
             Self::OpenAi => {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use opencode_core::host::Time;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
@@ -128,9 +129,14 @@ impl Platform {
 
     /// A tenant's receipts.
     pub async fn receipts(&self, key: &str) -> Result<Vec<Value>, String> {
+        self.receipts_after(key, "").await
+    }
+
+    /// A tenant's receipts after the one of this id.
+    async fn receipts_after(&self, key: &str, id: &str) -> Result<Vec<Value>, String> {
         let mut receipts: Vec<Value> = Vec::new();
         loop {
-            let after = receipts.last().and_then(|last| last["id"].as_str()).unwrap_or_default();
+            let after = receipts.last().and_then(|last| last["id"].as_str()).unwrap_or(id);
             let path = format!("/api/v1/receipts?limit=500&after={after}");
             let mut response = self.get(&path).key(key).send().await?;
             let json = response.json().await?;
@@ -150,9 +156,21 @@ impl Platform {
         tag: &str,
         wanted: impl Fn(&[Value]) -> bool,
     ) -> Result<Vec<Value>, String> {
+        self.receipts_since(Time(0), key, tag, wanted).await
+    }
+
+    /// The same, of answers that were asked for from a time on: a tenant's older ones need not be read.
+    pub async fn receipts_since(
+        &self,
+        time: Time,
+        key: &str,
+        tag: &str,
+        wanted: impl Fn(&[Value]) -> bool,
+    ) -> Result<Vec<Value>, String> {
         let start = tokio::time::Instant::now();
+        let before = opencode_core::trace::id(time, 0);
         loop {
-            let mut receipts = self.receipts(key).await?;
+            let mut receipts = self.receipts_after(key, &before).await?;
             // The tag stands at the end of the target that was asked.
             receipts.retain(|receipt| receipt.to_string().contains(&format!("~{tag}\"")));
             if wanted(&receipts) {
