@@ -13,7 +13,7 @@ use crate::error::{Error, Kind};
 use crate::modes::{Chat, Next, Op, Program, Thinking};
 use crate::route;
 use crate::wire::conversation::Format;
-use crate::wire::json::Members;
+use crate::wire::json::{self, Members};
 use crate::wire::prompt::DEFAULT_TEMPERATURE;
 
 /// The longest query, in characters.
@@ -159,8 +159,11 @@ impl Request {
     }
 }
 
-/// A body that is a JSON object.
+/// A body that is a JSON object, within the bounds of [`json`].
 pub(super) fn object(body: &[u8]) -> Result<Value, Error> {
+    if let Some(why) = json::excess(body) {
+        return Err(Error::invalid(format!("the body is too large to be read: {why}")));
+    }
     let body: Value = serde_json::from_slice(body)
         .map_err(|error| Error::invalid(format!("the body is not JSON: {error}")))?;
     if body.is_object() { Ok(body) } else { Err(Error::invalid("the body must be a JSON object")) }

@@ -12,7 +12,7 @@ use crate::host::{NetError, Time};
 use crate::wire::dialect::Decoder;
 use crate::wire::event::Event;
 use crate::wire::refusal::Class;
-use crate::wire::sse::Splitter;
+use crate::wire::sse::{MAX_FRAME, Splitter};
 use crate::wire::{Dialect, Frame};
 
 /// The most bytes of a refusal's body that are kept.
@@ -212,7 +212,7 @@ impl Attempt {
             }
             (State::Reading, Shape::Stream) => match self.splitter.push(bytes) {
                 Ok(frames) => self.frames(frames, now),
-                Err(_) => self.fail("the provider sent a frame larger than 1 MB", Vec::new(), now),
+                Err(too_long) => self.too_long(too_long.before, now),
             },
             (State::Waiting | State::Lingering(_) | State::Over, _) => Said::Nothing,
         }
@@ -248,6 +248,15 @@ impl Attempt {
             }
         }
         if ready.is_empty() { Said::Nothing } else { Said::Frames(ready) }
+    }
+
+    fn too_long(&mut self, before: Vec<Bytes>, now: Time) -> Said {
+        let detail = format!("the provider sent a frame larger than {MAX_FRAME} bytes");
+        match self.frames(before, now) {
+            Said::Nothing => self.fail(&detail, Vec::new(), now),
+            Said::Frames(frames) => self.fail(&detail, frames, now),
+            over => over,
+        }
     }
 
     /// Reads the frame for the receipt; notes the first content.

@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::answer::{Answer, Head};
 use super::conversation::{Cannot, Conversation};
 use super::event::{Event, Usage};
-use super::json::Members;
+use super::json::{self, Members};
 use super::refusal::Refusal;
-use super::{Dialect, Frame, anthropic, gemini, openai, responses};
+use super::{Dialect, Frame, anthropic, gemini, openai, responses, sse};
 use crate::call::Shape;
 use crate::error::Error;
 
@@ -79,8 +79,11 @@ impl Dialect {
         }
     }
 
-    /// Reads an answer that was not streamed.
+    /// Reads an answer that was not streamed. One past the bounds of [`super::json`] is `Unreadable`.
     pub fn decode_whole(self, body: &[u8]) -> Vec<Event> {
+        if json::excess(body).is_some() {
+            return vec![Event::Unreadable];
+        }
         of!(self, it => it::decode_whole(body))
     }
 
@@ -120,6 +123,14 @@ impl Dialect {
     }
 }
 
+/// A frame that no nesting and no number of values can make costly, in bytes.
+const HARMLESS: usize = 4096;
+
+fn is_excessive(frame: &[u8]) -> bool {
+    let data = std::str::from_utf8(frame).ok().and_then(sse::data);
+    data.is_some_and(|data| json::excess(data.as_bytes()).is_some())
+}
+
 /// Reads one stream, frame by frame.
 #[derive(Debug)]
 #[allow(missing_docs)] // One for each dialect.
@@ -131,8 +142,12 @@ pub enum Decoder {
 }
 
 impl Decoder {
-    /// One frame and what it means. What cannot be read is `Unreadable`, never an error.
+    /// One frame and what it means. What cannot be read is `Unreadable`, never an error; so is what goes past the bounds
+    /// of [`super::json`], for which only frames are searched that are large enough to do harm.
     pub fn decode(&mut self, bytes: Bytes) -> Frame {
+        if bytes.len() > HARMLESS && is_excessive(&bytes) {
+            return Frame { bytes, events: vec![Event::Unreadable] };
+        }
         match self {
             Self::OpenAi(decoder) => decoder.decode(bytes),
             Self::Responses(decoder) => decoder.decode(bytes),

@@ -1,19 +1,55 @@
-//! A JSON object whose members keep their order and their text: what pass-through needs.
+//! A JSON object whose members keep their order and their text: what pass-through needs. And the bounds of all JSON
+//! that comes from outside.
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
+
+/// How deep JSON may be nested: as deep as serde_json reads it.
+pub const MAX_DEPTH: usize = 127;
+
+/// How many values JSON may hold, counted by its commas and colons. Room for the most tokens that OpenAI takes in one
+/// request for embeddings (300,000), and few enough that they fit into an isolate's memory when they are read.
+pub const MAX_VALUES: usize = 512 * 1024;
+
+/// Why a text goes past the bounds; `None` where it does not, whether it is JSON or not. Nothing is built of it.
+pub fn excess(text: &[u8]) -> Option<String> {
+    let (mut depth, mut values, mut quoted, mut escaped) = (0_usize, 0_usize, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'{' | b'[' => depth = depth.saturating_add(1),
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' | b':' => values = values.saturating_add(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Some(format!("it is nested deeper than {MAX_DEPTH} levels"));
+        }
+        if values > MAX_VALUES {
+            return Some(format!("it holds more than {MAX_VALUES} values"));
+        }
+    }
+    None
+}
 
 /// An object's members as they were written. Nothing but whitespace between them is lost.
 #[derive(Clone, Debug, Default)]
 pub struct Members(Vec<(String, Box<RawValue>)>);
 
 impl Members {
-    /// Reads an object. The error is serde_json's, with line and column.
+    /// Reads an object within [`MAX_DEPTH`] and [`MAX_VALUES`]. The error is serde_json's, with line and column, or names
+    /// the bound.
     pub fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(bytes)
+        match excess(bytes) {
+            Some(why) => Err(serde_json::Error::custom(why)),
+            None => serde_json::from_slice(bytes),
+        }
     }
 
     /// The text of a member; the last, where it stands twice, as in every JSON reader.
@@ -121,5 +157,22 @@ mod tests {
         members.extend(&Members::parse(br#"{"z":2,"y":3}"#).unwrap());
         assert_eq!(members.text(), r#"{"z":2,"model":"c","x":{"b" : [1,  2]},"new":true,"y":3}"#);
         assert!(Members::parse(b"[1]").is_err());
+    }
+
+    #[test]
+    fn what_goes_past_the_bounds_is_refused() {
+        let deep = |levels: usize| format!(r#"{{"a":{}{}}}"#, "[".repeat(levels - 1), "]".repeat(levels - 1));
+        let wide = |values: usize| format!(r#"{{"a":[0{}]}}"#, ",0".repeat(values - 1));
+        let refused = |text: String| Members::parse(text.as_bytes()).err().map(|error| error.to_string());
+        assert_eq!(refused(deep(MAX_DEPTH)), None);
+        assert_eq!(refused(wide(MAX_VALUES)), None);
+        assert_eq!(
+            refused(format!(r#"{{"a":"{}\"{}"}}"#, "[".repeat(999), ",".repeat(MAX_VALUES + 9))),
+            None
+        );
+        assert!(serde_json::from_str::<serde_json::Value>(&deep(MAX_DEPTH)).is_ok());
+        assert!(refused(deep(MAX_DEPTH + 1)).is_some_and(|why| why.contains("127 levels")));
+        assert!(refused(deep(10_000)).is_some_and(|why| why.contains("127 levels")));
+        assert!(refused(wide(MAX_VALUES + 1)).is_some_and(|why| why.contains("524288 values")));
     }
 }

@@ -6,12 +6,19 @@ use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
 
-/// The largest frame, in bytes. A provider that sends more without an empty line has broken its stream.
-pub const MAX_FRAME: usize = 1024 * 1024;
+/// The largest frame, in bytes: as large as an answer that is not streamed, because a picture comes in one frame. A
+/// provider that sends more without an empty line has broken its stream.
+pub const MAX_FRAME: usize = 8 * 1024 * 1024;
 
-/// A frame grew past [`MAX_FRAME`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooLong;
+/// How much of a chunk is taken at once, so that little more than a frame is held however large the chunk is.
+const STEP: usize = 64 * 1024;
+
+/// A frame grew past [`MAX_FRAME`]. What follows it cannot be told apart from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TooLong {
+    /// The frames before it.
+    pub before: Vec<Bytes>,
+}
 
 /// Splits a body, however it is cut into chunks, into the same frames.
 #[derive(Default)]
@@ -25,14 +32,22 @@ pub struct Splitter {
 impl Splitter {
     /// Adds a chunk and returns the frames that are now whole, terminators included.
     pub fn push(&mut self, chunk: &[u8]) -> Result<Vec<Bytes>, TooLong> {
-        self.buffer.extend_from_slice(chunk);
         let mut frames = Vec::new();
-        while let Some(end) = self.frame_end() {
-            frames.push(self.buffer.split_to(end).freeze());
-            self.searched = 0;
-            self.line = 0;
+        for piece in chunk.chunks(STEP) {
+            self.buffer.extend_from_slice(piece);
+            while let Some(end) = self.frame_end() {
+                if end > MAX_FRAME {
+                    return Err(TooLong { before: frames });
+                }
+                frames.push(self.buffer.split_to(end).freeze());
+                self.searched = 0;
+                self.line = 0;
+            }
+            if self.buffer.len() > MAX_FRAME {
+                return Err(TooLong { before: frames });
+            }
         }
-        if self.buffer.len() > MAX_FRAME { Err(TooLong) } else { Ok(frames) }
+        Ok(frames)
     }
 
     /// What stands after the last empty line at the body's end: servers forget the last line break. Returned as a
@@ -44,7 +59,8 @@ impl Splitter {
         if rest.iter().all(u8::is_ascii_whitespace) {
             return None;
         }
-        if !rest.ends_with(b"\n\n") {
+        // A CR at the very end may have been waiting for its LF.
+        if ![b"\n\n", b"\r\r", b"\n\r"].iter().any(|end| rest.ends_with(*end)) {
             rest.extend_from_slice(if rest.ends_with(b"\n") { b"\n" } else { b"\n\n" });
         }
         Some(rest.freeze())
@@ -154,9 +170,21 @@ mod tests {
 
     #[test]
     fn an_endless_frame_is_refused() {
-        let mut splitter = Splitter::default();
-        let chunk = vec![b'x'; MAX_FRAME];
-        assert_eq!(splitter.push(&chunk).map(|frames| frames.len()), Ok(0));
-        assert_eq!(splitter.push(b"y"), Err(TooLong));
+        let ends = |body: &[u8], chunk: usize| {
+            let mut splitter = Splitter::default();
+            let mut whole = 0;
+            for chunk in body.chunks(chunk) {
+                match splitter.push(chunk) {
+                    Ok(frames) => whole += frames.len(),
+                    Err(too_long) => return (whole + too_long.before.len(), true),
+                }
+            }
+            (whole, false)
+        };
+        let body = |length: usize| [b"data: a\n\n", &*vec![b'x'; length - 2], b"\n\ndata: b\n\n"].concat();
+        for chunk in [1021, MAX_FRAME, 3 * MAX_FRAME] {
+            assert_eq!(ends(&body(MAX_FRAME), chunk), (3, false), "chunks of {chunk}");
+            assert_eq!(ends(&body(MAX_FRAME + 1), chunk), (1, true), "chunks of {chunk}");
+        }
     }
 }
