@@ -128,11 +128,20 @@ fn image(block: &Members, path: &str) -> Result<Image, Error> {
     let source: Option<Members> = block.read("source").ok().flatten();
     let source = source.ok_or_else(|| invalid(&path, "must be an object"))?;
     let source = match kind(&source, &path)?.as_str() {
-        "url" => Source::Url(required(&source, "url", &path)?),
-        "base64" => Source::Data {
-            media: required(&source, "media_type", &path)?,
-            base64: required(&source, "data", &path)?,
-        },
+        "url" => {
+            let url: String = required(&source, "url", &path)?;
+            if !(url.starts_with("https://") || url.starts_with("http://")) {
+                return Err(invalid(&format!("{path}.url"), "must be an http(s) address"));
+            }
+            Source::Url(url)
+        }
+        "base64" => {
+            let media: String = required(&source, "media_type", &path)?;
+            if !media.contains('/') {
+                return Err(invalid(&format!("{path}.media_type"), "must be a media type, as `image/png`"));
+            }
+            Source::Data { media, base64: required(&source, "data", &path)? }
+        }
         other => {
             let detail = format!("`{other}` cannot be translated: send `url` or `base64`");
             return Err(invalid(&format!("{path}.type"), &detail));

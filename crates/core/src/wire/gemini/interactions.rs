@@ -157,17 +157,20 @@ impl Decoder {
             "arguments_delta" => {
                 let text = piece.arguments.and_then(|text| serde_json::from_str::<String>(text.get()).ok());
                 let open = self.open.iter_mut().find(|open| open.step == step);
-                if let (Some(text), Some(open)) = (text, open) {
-                    open.pieces = true;
-                    let (id, name) = (None, None);
-                    events.push(Event::Tool(ToolDelta {
-                        index: open.index,
-                        id,
-                        name,
-                        arguments: text,
-                        seal: None,
-                    }));
-                }
+                let (Some(text), Some(open)) = (text, open) else {
+                    // Of a built-in tool.
+                    events.push(Event::Other(raw.get().len()));
+                    return;
+                };
+                open.pieces = true;
+                let (id, name) = (None, None);
+                events.push(Event::Tool(ToolDelta {
+                    index: open.index,
+                    id,
+                    name,
+                    arguments: text,
+                    seal: None,
+                }));
                 return;
             }
             "text" | "model_output" => events.extend(inner.map(Event::Text)),

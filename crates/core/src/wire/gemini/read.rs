@@ -52,8 +52,9 @@ fn instruction(system: &Object) -> Result<Option<Message>, Error> {
 
 fn turns(request: &Object, foreign: &mut Vec<String>) -> Result<Vec<Message>, Error> {
     let contents = request.list("contents")?;
+    let nothing = || wrong("contents", "must have at least one turn: `[{\"parts\": [{\"text\": \"…\"}]}]`");
     if contents.is_empty() {
-        return Err(wrong("contents", "must have at least one turn: `[{\"parts\": [{\"text\": \"…\"}]}]`"));
+        return Err(nothing());
     }
     if contents.len() > MAX_TURNS {
         return Err(wrong("contents", format!("has more than {MAX_TURNS} turns")));
@@ -69,6 +70,7 @@ fn turns(request: &Object, foreign: &mut Vec<String>) -> Result<Vec<Message>, Er
                 return Err(wrong(&content.at("role"), detail));
             }
         };
+        foreign.extend(content.others(&["role", "parts"]));
         let parts = contents::parts(content, role, &mut joined, foreign)?;
         match messages.last_mut() {
             // Client libraries keep a streamed answer as one turn a chunk.
@@ -81,7 +83,8 @@ fn turns(request: &Object, foreign: &mut Vec<String>) -> Result<Vec<Message>, Er
             }
         }
     }
-    Ok(messages)
+    // A turn that only another dialect's target cannot be told of is refused by its name.
+    if messages.is_empty() && foreign.is_empty() { Err(nothing()) } else { Ok(messages) }
 }
 
 fn settings(config: &Object, foreign: &mut Vec<String>) -> Result<Settings, Error> {

@@ -14,6 +14,9 @@ use crate::wire::sse;
 /// How many choices of one answer are followed; OpenAI allows `n` up to 128.
 const MAX_CHOICES: usize = 128;
 
+/// Reasons that are failures: OpenRouter's, DeepSeek's, Zhipu's and vLLM's, in this order.
+const BROKEN: [&str; 4] = ["error", "insufficient_system_resource", "network_error", "abort"];
+
 /// Reads one stream, frame by frame.
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -56,7 +59,11 @@ impl Decoder {
         let mut events = Vec::new();
         let choices = chunk.get("choices").and_then(Value::as_array);
         for choice in choices.into_iter().flatten() {
-            events.push(Event::Other(choice.to_string().len()));
+            let said = choice.get("delta").or(choice.get("message")).and_then(|delta| delta.get("content"));
+            events.push(match said.and_then(Value::as_str).filter(|text| !text.is_empty()) {
+                Some(text) => Event::Text(text.to_owned()),
+                None => Event::Other(choice.to_string().len()),
+            });
             let index =
                 choice.get("index").and_then(Value::as_u64).and_then(|index| u32::try_from(index).ok());
             self.see(index.unwrap_or(0));
@@ -126,9 +133,10 @@ impl Decoder {
     /// Some servers send an empty reason with every chunk: that is none.
     fn finish(&mut self, index: u32, reason: Option<&str>, events: &mut Vec<Event>) {
         let Some(reason) = reason.filter(|reason| !reason.is_empty()) else { return };
-        if reason == "error" {
+        if BROKEN.contains(&reason) {
             let message = "the provider ended its answer with an error".to_owned();
-            events.push(Event::Failed { message, code: None });
+            let code = Some(reason.to_owned()).filter(|reason| reason != "error");
+            events.push(Event::Failed { message, code });
             return;
         }
         for (_, finished) in self.choices.iter_mut().filter(|(other, _)| *other == index) {
@@ -190,9 +198,11 @@ fn part(part: Value) -> Option<Event> {
 /// A reason that is not in OpenAI's list still says that the provider was done.
 fn finish(reason: &str) -> Finish {
     match reason {
-        "length" => Finish::Length,
+        // `model_length`: Mistral's, where the window is full.
+        "length" | "model_length" | "model_context_window_exceeded" => Finish::Length,
         "tool_calls" | "function_call" => Finish::ToolCalls,
-        "content_filter" => Finish::ContentFilter,
+        // `sensitive`: Zhipu's.
+        "content_filter" | "sensitive" => Finish::ContentFilter,
         _ => Finish::Stop,
     }
 }

@@ -15,6 +15,8 @@ use crate::wire::seal;
 
 /// The status of an item that is followed by another.
 const FOLLOWED: &str = "completed";
+/// The most items of one answer: the object that closes it repeats them all, however little each says.
+const MAX_ITEMS: usize = 4096;
 
 /// Writes one answer.
 ///
@@ -111,7 +113,7 @@ impl Encoder {
         self.begin(out);
         if self.is_too_long {
             let detail = format!(
-                "the answer is longer than the {MAX_KEPT} bytes that a closing response object may repeat; all of it was sent in pieces"
+                "the answer is longer than the {MAX_KEPT} bytes and {MAX_ITEMS} items that a closing response object may repeat; all of it was sent in pieces"
             );
             self.error("answer_too_long", &detail, None, None, out);
             return;
@@ -302,6 +304,7 @@ impl Encoder {
     }
 
     fn open_item(&mut self) -> usize {
+        self.is_too_long |= self.output.len() >= MAX_ITEMS;
         self.output.push(Value::Null);
         self.output.len().saturating_sub(1)
     }
@@ -317,7 +320,7 @@ impl Encoder {
 
     fn keep(&mut self, bytes: usize) -> bool {
         self.kept = self.kept.saturating_add(bytes);
-        self.is_too_long = self.kept > MAX_KEPT;
+        self.is_too_long |= self.kept > MAX_KEPT;
         !self.is_too_long
     }
 

@@ -109,12 +109,15 @@ fn image(part: &Value, at: &str) -> Result<Image, Error> {
     };
     let detail = part.get("detail").and_then(Value::as_str).map(str::to_owned);
     let Some(data) = url.strip_prefix("data:") else {
+        if !(url.starts_with("https://") || url.starts_with("http://")) {
+            return Err(invalid(&field, "must be an http(s) address or a `data:` URL"));
+        }
         return Ok(Image { source: Source::Url(url.to_owned()), detail });
     };
     let wrong = || invalid(&field, "must be `data:image/…;base64,…`");
     let (media, base64) = data.split_once(";base64,").ok_or_else(wrong)?;
     // Parameters such as `;charset=…` say nothing about a picture.
-    let media = media.split(';').next().filter(|media| !media.is_empty()).ok_or_else(wrong)?;
+    let media = media.split(';').next().filter(|media| media.contains('/')).ok_or_else(wrong)?;
     let source = Source::Data { media: media.to_owned(), base64: base64.to_owned() };
     Ok(Image { source, detail })
 }

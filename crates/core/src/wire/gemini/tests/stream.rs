@@ -40,7 +40,10 @@ fn interactions_say_what_they_say() {
     let delta = |delta: Value| json!({"event_type": "step.delta", "delta": delta});
     let summary = delta(json!({"type": "thought_summary", "content": {"type": "text", "text": "t"}}));
     assert_eq!(said(&[summary]), [Event::Thinking("t".to_owned())]);
-    assert!(matches!(said(&[delta(json!({"type": "image", "data": "AA"}))])[..], [Event::Other(_)]));
+    let builtin = delta(json!({"type": "arguments_delta", "arguments": "{}"}));
+    for other in [builtin, delta(json!({"type": "image", "data": "AA"}))] {
+        assert!(matches!(said(std::slice::from_ref(&other))[..], [Event::Other(_)]), "{other}");
+    }
     assert_eq!(
         said(&[json!({"event_type": "content.delta", "delta": {"type": "text", "text": "a"}})]),
         [Event::Text("a".to_owned())]

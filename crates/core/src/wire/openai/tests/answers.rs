@@ -341,7 +341,35 @@ fn failures_are_heard_in_all_their_shapes() {
             r#"{"choices":[{"delta":{},"finish_reason":"error"}]}"#,
             failed("the provider ended its answer with an error", None),
         ),
+        (
+            r#"{"choices":[{"delta":{},"finish_reason":"insufficient_system_resource"}]}"#,
+            failed("the provider ended its answer with an error", Some("insufficient_system_resource")),
+        ),
+        (
+            r#"{"choices":[{"delta":{},"finish_reason":"network_error"}]}"#,
+            failed("the provider ended its answer with an error", Some("network_error")),
+        ),
     ] {
         assert_eq!(decoded(&[said]), [expected], "{said}");
     }
+}
+
+#[test]
+fn reasons_of_compatible_servers_are_understood() {
+    for (reason, expected) in [
+        ("model_length", Finish::Length),
+        ("model_context_window_exceeded", Finish::Length),
+        ("sensitive", Finish::ContentFilter),
+        ("eos", Finish::Stop),
+    ] {
+        let chunk = format!(r#"{{"choices":[{{"delta":{{}},"finish_reason":"{reason}"}}]}}"#);
+        assert_eq!(decoded(&[&chunk]), [Event::Finish(expected)], "{reason}");
+    }
+}
+
+#[test]
+fn text_is_heard_beside_members_of_other_types() {
+    let chunk =
+        r#"{"id":7,"choices":[{"index":0,"delta":{"content":"Hi","tool_calls":{}},"finish_reason":"stop"}]}"#;
+    assert_eq!(decoded(&[chunk]), [Event::Text("Hi".to_owned()), Event::Finish(Finish::Stop)]);
 }

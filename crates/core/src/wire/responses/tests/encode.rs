@@ -186,6 +186,9 @@ fn an_answer_too_long_to_repeat_is_sent_and_says_so() {
     let last = frames.last().unwrap();
     assert_eq!((&last["type"], &last["code"]), (&json!("error"), &json!("answer_too_long")));
     assert!(!kinds(&frames).contains(&"output_text.done"));
+    let turns = [Event::Text("a".into()), Event::Thinking("b".into())].into_iter().cycle().take(5000);
+    let frames = written(&turns.collect::<Vec<_>>());
+    assert_eq!(frames.last().unwrap()["code"], "answer_too_long");
 }
 
 #[test]
