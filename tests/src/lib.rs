@@ -9,16 +9,20 @@
 //! - [`model`]: the release binary in an empty folder, with the real model that it serves itself.
 //! - [`clients`]: the official SDKs, unmodified, against every host.
 //! - [`contract`]: what `/openapi.json` promises, held against a running host by schemathesis.
-//! - [`golden`], [`tidy`]: recorded dialects, and the house's invariants as tests.
+//! - [`golden`]: dialects as we wrote them down, [`captures`]: as providers were recorded.
+//! - [`fuzz`]: what fuzzing found, replayed, and the bounds of what comes from outside.
+//! - [`tidy`]: the house's invariants as tests.
 //! - [`runtime_api`]: AWS Lambda's Runtime API, which stops the process when the response ends.
 //! - [`h1`], [`client`], [`sse`], [`sqs`], [`child`], [`tools`], [`suite`]: what the suites are made of.
 
+pub mod captures;
 pub mod child;
 pub mod client;
 pub mod clients;
 pub mod config;
 pub mod contract;
 pub mod faults;
+pub mod fuzz;
 pub mod golden;
 pub mod h1;
 pub mod hosts;

@@ -1,4 +1,4 @@
-//! `opencode-tests golden | sim | ports | hosts | faults | config | model | clients | contract | tidy [filter]`: one suite, one process,
+//! `opencode-tests golden | captures | fuzz | sim | ports | hosts | faults | config | model | clients | contract | tidy [filter]`: one suite, one process,
 //! one line of result per host.
 //! `opencode-tests stores` lends DynamoDB Local and ElasticMQ to another program's tests.
 

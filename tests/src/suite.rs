@@ -7,9 +7,11 @@ use std::sync::LazyLock;
 use libtest_mimic::{Arguments, Trial};
 use tokio::runtime::Runtime;
 
-use crate::{child, clients, config, contract, faults, golden, hosts, model, ports, sim, tidy};
+use crate::{
+    captures, child, clients, config, contract, faults, fuzz, golden, hosts, model, ports, sim, tidy,
+};
 
-const USAGE: &str = "usage: opencode-tests golden | sim | ports | hosts | faults | config | model | clients | contract | tidy | stores [filter]";
+const USAGE: &str = "usage: opencode-tests golden | captures | fuzz | sim | ports | hosts | faults | config | model | clients | contract | tidy | stores [filter]";
 
 /// The runtime that every suite's servers and children live on.
 pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
@@ -21,6 +23,8 @@ pub fn main(mut args: Vec<String>) -> ExitCode {
     RUNTIME.spawn(end_on_interrupt());
     let outcome = match suite.as_str() {
         "golden" => Ok(run("golden", &arguments, golden::trials())),
+        "captures" => Ok(run("captures", &arguments, captures::trials())),
+        "fuzz" => Ok(run("fuzz", &arguments, fuzz::trials())),
         "tidy" => Ok(run("tidy", &arguments, tidy::trials())),
         "sim" => sim::run(&arguments),
         "ports" => ports::run(&arguments),

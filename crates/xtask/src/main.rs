@@ -23,7 +23,7 @@ const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   test [SUITE...] [--filter TEXT]  sets up the tools, builds what the suites need and runs them;
-                                   suites: unit tidy golden sim ports hosts faults config model clients contract
+                                   suites: unit tidy golden captures fuzz sim ports hosts faults config model clients contract
                                    deploy-check
                                    (all without a name)
   build [native|worker|lambda...]  builds the release artefacts (all without a name)

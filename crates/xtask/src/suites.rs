@@ -15,8 +15,12 @@ pub enum Suite {
     Unit,
     /// The design's invariants.
     Tidy,
-    /// Recorded answers, replayed.
+    /// Dialects as written down, replayed.
     Golden,
+    /// Recorded streams of providers, replayed.
+    Captures,
+    /// What fuzzing found, replayed, and the bounds of what comes from outside.
+    Fuzz,
     /// Seeded calls over providers that lie, on virtual time.
     Sim,
     /// The same random operations on every store.
@@ -38,10 +42,12 @@ pub enum Suite {
 }
 
 /// All suites, in the order they run.
-const ALL: [(Suite, &str); 12] = [
+const ALL: [(Suite, &str); 14] = [
     (Suite::Unit, "unit"),
     (Suite::Tidy, "tidy"),
     (Suite::Golden, "golden"),
+    (Suite::Captures, "captures"),
+    (Suite::Fuzz, "fuzz"),
     (Suite::Sim, "sim"),
     (Suite::Ports, "ports"),
     (Suite::Hosts, "hosts"),

@@ -35,7 +35,7 @@ const BROKEN: [(&str, &str); 2] =
 pub fn trials() -> Vec<Trial> {
     let captures = shared().join("captures");
     if !captures.is_dir() {
-        crate::suite::say("golden: the recorded streams are not beside the project; skipped");
+        crate::suite::say("captures: the recorded streams are not beside the project; skipped");
         return Vec::new();
     }
     let mut trials = Vec::new();
@@ -43,12 +43,12 @@ pub fn trials() -> Vec<Trial> {
         for (name, file) in files(&captures.join(folder)) {
             let broken = BROKEN.iter().find(|(start, _)| name.starts_with(start)).map(|(_, words)| *words);
             let check = move || check(dialect, broken, &file);
-            trials.push(Trial::test(format!("capture/{folder}/{name}"), check));
+            trials.push(Trial::test(format!("{folder}/{name}"), check));
         }
     }
     for (name, file) in files(&captures.join("google-interactions")) {
         let check = move || interactions::check(&file);
-        trials.push(Trial::test(format!("capture/google-interactions/{name}"), check));
+        trials.push(Trial::test(format!("google-interactions/{name}"), check));
     }
     trials
 }

@@ -46,8 +46,10 @@ pub fn answers(dialect: Dialect, file: &Path) -> Result<Vec<Recorded>, Failed> {
         answer.events.push(event);
     }
     for answer in answers.iter_mut().filter(|_| dialect == Dialect::OpenAi) {
-        answer.body.push_str("data: [DONE]\n\n");
-        answer.passed.push_str("data: [DONE]\n\n");
+        for stream in [&mut answer.body, &mut answer.passed] {
+            stream.insert_str(0, ": keep-alive\n\n");
+            stream.push_str("data: [DONE]\n\n");
+        }
     }
     Ok(answers)
 }
@@ -59,6 +61,10 @@ fn has_ended(answers: &[Recorded]) -> bool {
 
 fn framed(dialect: Dialect, event: &Value, line: &str) -> String {
     match dialect {
+        // A comment is a frame of its own, or a line of one.
+        Dialect::OpenAi if event["choices"][0]["finish_reason"].is_string() => {
+            format!(": processing\n\n: still\ndata: {line}\n\n")
+        }
         Dialect::OpenAi => format!("data: {line}\n\n"),
         Dialect::Gemini => format!("data: {line}\r\n\r\n"),
         Dialect::Responses | Dialect::Anthropic => {

@@ -9,14 +9,16 @@ use opencode_core::wire::sse::Splitter;
 use opencode_core::wire::{Dialect, Frame};
 use serde_json::Value;
 
-use super::super::answers::{Played, play};
-use super::super::{DIALECTS, head};
 use super::reading::{Said, read};
 use super::recording::Recorded;
 use super::same;
+use crate::golden::answers::{Played, play};
+use crate::golden::{DIALECTS, head};
 
-/// How many bytes of one answer, cut in two at different places, are replayed.
+/// How many bytes of one answer, cut in two at different places, are replayed as a whole.
 const MAX_CUT: usize = 512 * 1024;
+/// Longer frames are not cut in two at every byte, but at every sixteenth: the time grows with the square.
+const LONG: usize = 8 * 1024;
 
 /// A genuine answer: read to its end, to the letter and to the token, and told in every dialect.
 pub fn succeeds(dialect: Dialect, recorded: &Recorded) -> Result<(), Failed> {
@@ -113,8 +115,20 @@ fn counts(usage: Usage) -> (u64, u64, u64) {
     (usage.input, usage.output, usage.cached)
 }
 
-/// The same answer, however it is cut: every byte alone, in pieces, and in two.
+/// The same answer, however its lines end and however it is cut: every byte alone, in pieces, and in two.
 fn cut(dialect: Dialect, body: &str, whole: &Played) -> Result<(), Failed> {
+    let lines = body.replace("\r\n", "\n");
+    for end in ["\n", "\r\n", "\r"] {
+        let body = lines.replace('\n', end);
+        frames(&body)
+            .map_err(|why| format!("lines end in {end:?}: {}", why.message().unwrap_or_default()))?;
+        for pieces in [vec![body.as_bytes()], body.as_bytes().chunks(1).collect()] {
+            let played = play(dialect, &pieces);
+            let same_events = events(&played.frames).eq(events(&whole.frames));
+            same(&format!("events, where lines end in {end:?}"), &same_events, &true)?;
+            same("the end", &(&played.ended, played.usage), &(&whole.ended, whole.usage))?;
+        }
+    }
     let body = body.as_bytes();
     for size in [1, 7, 61, 1021] {
         let pieces: Vec<&[u8]> = body.chunks(size).collect();
@@ -124,6 +138,24 @@ fn cut(dialect: Dialect, body: &str, whole: &Played) -> Result<(), Failed> {
     for at in (1..body.len()).step_by(body.len() / places + 1) {
         let (head, tail) = body.split_at(at);
         same(&format!("cut at {at}"), &(play(dialect, &[head, tail]) == *whole), &true)?;
+    }
+    Ok(())
+}
+
+/// Cut in two at every byte, each frame is the same frame. A splitter that has given its frame back holds nothing, so
+/// what comes before it does not matter.
+fn frames(body: &str) -> Result<(), Failed> {
+    let mut all = Splitter::default();
+    let mut frames = all.push(body.as_bytes()).map_err(|_| "a frame is too long")?;
+    frames.extend(all.rest());
+    same("the frames' bytes", &(frames.concat() == body.as_bytes()), &true)?;
+    for frame in frames {
+        for at in (1..frame.len()).step_by(if frame.len() > LONG { 16 } else { 1 }) {
+            let (mut splitter, (head, tail)) = (Splitter::default(), frame.split_at(at));
+            let halves = [head, tail].map(|half| splitter.push(half).unwrap_or_default());
+            let again = halves.into_iter().flatten().chain(splitter.rest());
+            same(&format!("frames, cut at {at}"), &again.eq([frame.clone()]), &true)?;
+        }
     }
     Ok(())
 }

@@ -4,8 +4,7 @@
 //! neutral events, and what callers of each dialect and of the platform's routes see. `whole/<case>/` holds answers that
 //! are not streamed; `requests/<case>/` a caller's request and what goes upstream, in each dialect. With `UPDATE_GOLDEN=1` the expectations are written anew: read the difference before committing it.
 
-mod answers;
-mod captures;
+pub(crate) mod answers;
 mod requests;
 mod responses;
 mod whole;
@@ -33,13 +32,12 @@ pub fn trials() -> Vec<Trial> {
             }
         }
     }
-    trials.extend(captures::trials());
     trials.extend(responses::trial());
     trials
 }
 
 /// By the names of their folders.
-const DIALECTS: [(&str, Dialect); 4] = [
+pub(crate) const DIALECTS: [(&str, Dialect); 4] = [
     ("openai", Dialect::OpenAi),
     ("responses", Dialect::Responses),
     ("anthropic", Dialect::Anthropic),
@@ -47,7 +45,7 @@ const DIALECTS: [(&str, Dialect); 4] = [
 ];
 
 /// What answers are written under.
-fn head() -> Head {
+pub(crate) fn head() -> Head {
     Head { id: "ID".to_owned(), model: "model".to_owned(), created: 7, input_estimate: 11, ..Head::default() }
 }
 

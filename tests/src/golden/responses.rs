@@ -17,7 +17,7 @@ const DOCUMENT: &str = "urn:openai-openapi";
 
 /// One trial; none, and a word, where the description is absent.
 pub fn trial() -> Option<Trial> {
-    let file = super::captures::shared().join("specs/openai-openapi.json");
+    let file = crate::captures::shared().join("specs/openai-openapi.json");
     if !file.is_file() {
         crate::suite::say("golden: OpenAI's description is not beside the project; skipped");
         return None;

@@ -7,8 +7,9 @@ use super::manifest::{self, Dependency};
 use super::repository::Repository;
 
 /// Member and the members it may see. The core lies below everything, the leaves never see each other.
-const MAY_SEE: [(&str, &[&str]); 10] = [
+const MAY_SEE: [(&str, &[&str]); 11] = [
     ("core", &[]),
+    ("fuzz", &["core"]),
     ("net", &["core"]),
     ("worker", &["core"]),
     ("native", &["core", "net"]),
@@ -17,7 +18,7 @@ const MAY_SEE: [(&str, &[&str]); 10] = [
     ("model", &["core"]),
     ("opencode", &["core", "native", "model", "sandbox"]),
     ("xtask", &[]),
-    ("tests", &["core", "net", "native", "lambda", "sandbox", "model", "opencode"]),
+    ("tests", &["core", "fuzz", "net", "native", "lambda", "sandbox", "model", "opencode"]),
 ];
 
 /// The direction of dependencies.

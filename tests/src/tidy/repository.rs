@@ -47,10 +47,11 @@ impl Repository {
         rust.map(|file| (file.to_owned(), self.text(file))).collect()
     }
 
-    /// Name and manifest of each member, named by its folder.
+    /// Name and manifest of each member, named by its folder. A package with a workspace of its own is none.
     pub fn members(&self) -> Vec<(String, String)> {
         let manifests = self.files().filter_map(|file| Some((file, file.strip_suffix("/Cargo.toml")?)));
         let name = |folder: &str| folder.strip_prefix("crates/").unwrap_or(folder).to_owned();
-        manifests.map(|(file, folder)| (name(folder), self.text(file))).collect()
+        let members = manifests.map(|(file, folder)| (name(folder), self.text(file)));
+        members.filter(|(_, manifest)| !manifest.lines().any(|line| line == "[workspace]")).collect()
     }
 }
