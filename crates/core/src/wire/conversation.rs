@@ -243,6 +243,8 @@ pub enum Cannot {
     Image,
     /// `Tool` or `Choice`.
     Tools,
+    /// Messages of which nothing is left: the dialect takes no empty text.
+    Silence,
     /// A member of the caller's own dialect.
     Foreign(String),
 }
@@ -281,7 +283,7 @@ impl Cannot {
             Self::Reasoning => {
                 ["reasoning_effort", "reasoning", "thinking", "generationConfig.thinkingConfig"]
             }
-            Self::Image => ["messages", "input", "messages", "contents"],
+            Self::Image | Self::Silence => ["messages", "input", "messages", "contents"],
             Self::Tools => ["tools", "tools", "tools", "tools"],
             Self::Foreign(name) => return name,
         };
@@ -297,9 +299,12 @@ impl Cannot {
     /// What the caller is told when no target can be asked: 400, naming the field.
     pub fn error(&self, caller: Dialect, target: &str) -> Error {
         let field = self.field(caller);
-        let detail = format!(
-            "`{field}` cannot be passed on to {target}, whose interface has no such thing: leave it out or name another target"
-        );
+        let detail = match self {
+            Self::Silence => format!("`{field}` holds nothing but empty text, which {target} does not take"),
+            _ => format!(
+                "`{field}` cannot be passed on to {target}, whose interface has no such thing: leave it out or name another target"
+            ),
+        };
         Error::invalid(detail).at(field)
     }
 }

@@ -89,7 +89,7 @@ pub(super) fn turns(messages: &[Message]) -> Result<Turns, Cannot> {
         turn.content.sort_by_key(|block| !matches!(block, Block::ToolResult { .. }));
     }
     turns.trim();
-    Ok(turns)
+    if turns.messages.is_empty() { Err(Cannot::Silence) } else { Ok(turns) }
 }
 
 impl Turns {

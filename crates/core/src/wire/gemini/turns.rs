@@ -38,8 +38,15 @@ pub(super) fn write(messages: &[Message], model: &str) -> Result<Said, Cannot> {
             Role::Assistant => turns.assistant(message)?,
         }
     }
-    let contents = turns.turns.into_iter().filter(|turn| !turn.parts.is_empty()).map(Turn::members);
-    Ok(Said { system, contents: contents.collect() })
+    let mut said = turns.turns;
+    said.retain(|turn| !turn.parts.is_empty());
+    if said.is_empty() {
+        // Instructions alone are refused: the person says them then.
+        let parts = std::mem::take(&mut system);
+        said.extend((!parts.is_empty()).then_some(Turn { speaker: Speaker::User, parts, signed: false }));
+    }
+    let contents: Vec<Members> = said.into_iter().map(Turn::members).collect();
+    if contents.is_empty() { Err(Cannot::Silence) } else { Ok(Said { system, contents }) }
 }
 
 struct Turns<'a> {

@@ -255,6 +255,8 @@ fn settings_are_written_as_the_model_takes_them() {
     check(old, |c| c.messages[0].parts = vec![call("a", "[1]")], Err(Cannot::Tools));
     let gopher = Source::Url("gs://x".to_owned());
     check(old, |c| c.messages[0].parts = vec![picture(gopher.clone())], Err(Cannot::Image));
+    let blank = || vec![Part::Text(" \n".to_owned())];
+    check(old, |c| c.messages[0].parts = blank(), Err(Cannot::Silence));
     // In the middle of another provider's calls there is no thinking to go on from.
     let calls = |c: &mut Conversation| {
         c.messages.push(say(Role::Assistant, vec![call("a", "{}")]));

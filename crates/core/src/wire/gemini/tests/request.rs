@@ -355,6 +355,7 @@ fn what_google_cannot_be_told_is_refused() {
             Cannot::Reasoning,
         ),
         (Conversation { choice: Some(Choice::Any), ..said("hi") }, MODEL, Cannot::Tools),
+        (said(""), MODEL, Cannot::Silence),
         (picture(gif), MODEL, Cannot::Image),
         (picture(url("http://x/y.png")), MODEL, Cannot::Image),
         (picture(url("https://x/y.png")), "gemini-2.0-flash", Cannot::Image),
@@ -362,4 +363,7 @@ fn what_google_cannot_be_told_is_refused() {
     for (conversation, model, cannot) in cases {
         assert_eq!(write(&conversation, model, Shape::Whole).unwrap_err(), cannot, "{conversation:?}");
     }
+    let mut alone = said("hi");
+    alone.messages[0].role = Role::System;
+    assert_eq!(body(&alone, MODEL), body(&said("hi"), MODEL), "instructions alone are the person's");
 }
