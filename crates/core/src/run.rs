@@ -368,7 +368,9 @@ where
             Driven::Frames(frames) => {
                 let frames = self.joined(frames);
                 self.gather.frames(&frames);
-                self.tee.add(&frames);
+                if self.key.is_some() {
+                    self.tee.add(&frames);
+                }
                 self.ready.push_back(Said::Frames(frames));
             }
             Driven::Ended { ended, reports } => self.ended(op, ended, &reports).await,
