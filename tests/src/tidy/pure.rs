@@ -1,7 +1,7 @@
 //! The pure core: where `async` stands, what it never says, what it depends on, that it cannot panic.
 
 use super::Findings;
-use super::manifest;
+use super::manifest::{self, Dependency};
 use super::repository::Repository;
 use super::source::{code, numbered, words};
 
@@ -62,6 +62,9 @@ const ALLOWED: [&str; 15] = [
     "toml",
     "ulid",
 ];
+
+/// What its benches may use beside those; no product contains them.
+const ALLOWED_FOR_BENCHES: [&str; 2] = ["criterion", "rustix"];
 
 /// What `lib.rs` denies.
 const DENIED: [&str; 10] = [
@@ -147,8 +150,11 @@ fn disallowed(manifest: &str) -> Findings {
     if manifest.is_empty() {
         return vec!["crates/core/Cargo.toml is not there".to_owned()];
     }
-    let strangers =
-        manifest::dependencies(manifest).into_iter().filter(|found| !ALLOWED.contains(&found.name.as_str()));
+    let allowed = |found: &Dependency| {
+        let name = found.name.as_str();
+        ALLOWED.contains(&name) || found.for_tests && ALLOWED_FOR_BENCHES.contains(&name)
+    };
+    let strangers = manifest::dependencies(manifest).into_iter().filter(|found| !allowed(found));
     strangers
         .map(|found| format!("crates/core depends on {}, which is not on its list", found.name))
         .collect()
@@ -202,5 +208,8 @@ mod tests {
         assert_eq!(disallowed("[dependencies]\nserde.workspace = true"), Findings::new());
         assert_eq!(disallowed("[dependencies]\nserde.workspace = true\ntokio.workspace = true").len(), 1);
         assert_eq!(disallowed("[target.'cfg(unix)'.dependencies]\nlibc = \"1\"").len(), 1);
+        assert_eq!(disallowed("[dependencies]\ncriterion.workspace = true").len(), 1);
+        assert_eq!(disallowed("[dev-dependencies]\ncriterion.workspace = true"), Findings::new());
+        assert_eq!(disallowed("[dev-dependencies]\ntokio.workspace = true").len(), 1);
     }
 }
