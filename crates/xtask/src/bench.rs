@@ -15,7 +15,9 @@ mod question;
 mod rivals;
 mod running;
 mod sample;
+mod streams;
 mod tables;
+mod translation;
 mod worker;
 mod workerd;
 mod wrk;
@@ -30,12 +32,24 @@ struct Bench {
     run: fn(&Options) -> Result<()>,
 }
 
-const BENCHES: [Bench; 2] = [
+const BENCHES: [Bench; 4] = [
     Bench {
         name: "overhead",
         what: "gateways beside each other, the Worker and the Lambda binary; writes target/bench/overhead.json",
         keys: overhead::keys,
         run: overhead::run,
+    },
+    Bench {
+        name: "streams",
+        what: "first tokens, CPU a token beside nginx, a thousand streams at once; writes target/bench/streams.json",
+        keys: streams::keys,
+        run: streams::run,
+    },
+    Bench {
+        name: "translation",
+        what: "a streamed token between every two dialects; writes target/bench/translation.json",
+        keys: translation::keys,
+        run: translation::run,
     },
     Bench {
         name: "model",

@@ -31,7 +31,8 @@ Usage: cargo xtask COMMAND
   bench [NAME...] [--quick] [--only LIST]
                                    measures the artefacts beside what else there is (all benchmarks without a name);
                                    --only names contestants and parts: direct,nginx,ours,tensorzero,portkey,
-                                   litellm,worker,lambda,small,strong; LiteLLM is a download of 750 MB
+                                   litellm,worker,lambda,first-token,passing,many,translation,small,strong;
+                                   LiteLLM is a download of 750 MB
   catalog CSV DATE                 writes crates/core/catalog.toml from litellm's price list, without the models
                                    that are switched off by DATE (YYYY-MM-DD)
   tools                            sets up every tool in the cache folder, if it is not there yet";

@@ -19,6 +19,12 @@ const RATE_NGINX: f64 = 0.5;
 const FIRST_TOKEN_US: f64 = 1_000.0;
 /// Resident memory under load, in bytes.
 const MEMORY: f64 = 40e6;
+/// Microseconds for each streamed token between the upstream's bytes and the caller's.
+const TRANSLATION_US: f64 = 5.0;
+/// Processor time for each streamed token that passes, in multiples of nginx's.
+const TOKEN_NGINX: f64 = 3.0;
+/// Resident memory with a thousand streams at once, in bytes.
+const MEMORY_STREAMS: f64 = 150e6;
 
 /// A bound and what was measured of it.
 pub struct Bound {
@@ -103,6 +109,29 @@ pub fn of_gateways(rows: &[Row]) -> Vec<Bound> {
         memory.map(|bytes| bytes / 1e6),
     ));
     bounds
+}
+
+/// The bound of what is added to the first token, by the slowest pair of dialects, in microseconds.
+pub fn of_first_token(added: Option<f64>) -> Bound {
+    Bound::at_most("first token added, p50, slowest pair of dialects", FIRST_TOKEN_US, "µs", added)
+}
+
+/// The bound of the dearest translation, in microseconds a token.
+pub fn of_translation(token: Option<f64>) -> Bound {
+    Bound::at_most("translating a streamed token, dearest pair of dialects", TRANSLATION_US, "µs", token)
+}
+
+/// The bound of processor time for each token that passes, ours and nginx's in the same unit.
+pub fn of_passing(ours: Option<f64>, nginx: Option<f64>) -> Bound {
+    Bound::at_most("CPU of a streamed token that passes", TOKEN_NGINX, "× nginx's", ratio(ours, nginx))
+}
+
+/// The bounds of many streams at once: how many were lost, and bytes of memory.
+pub fn of_many(lost: usize, memory: f64) -> Vec<Bound> {
+    vec![
+        Bound::at_most("streams lost", 0.0, "", Some(lost as f64)),
+        Bound::at_most("resident memory with all streams", MEMORY_STREAMS / 1e6, "MB", Some(memory / 1e6)),
+    ]
 }
 
 /// `None` where one is missing or the rival's is lost in noise.

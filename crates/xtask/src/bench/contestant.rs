@@ -38,6 +38,19 @@ impl Ask {
         self
     }
 
+    /// As HTTP/1.1, on a connection that stays open.
+    pub fn request(&self) -> String {
+        let headers: String =
+            self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        format!(
+            "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n{}",
+            self.path,
+            self.address,
+            self.body.len(),
+            self.body
+        )
+    }
+
     /// For wrk.
     pub fn url(&self) -> String {
         format!("http://{}{}", self.address, self.path)

@@ -53,16 +53,7 @@ impl Connection {
 
     /// Asks, and notes when the body so far is the first for which `seen` is true.
     pub fn ask(&mut self, ask: &Ask, seen: impl Fn(&[u8]) -> bool) -> Result<Answer> {
-        let headers: String =
-            ask.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let request = format!(
-            "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n{}",
-            ask.path,
-            ask.address,
-            ask.body.len(),
-            ask.body
-        );
-        self.exchange(&request, seen)
+        self.exchange(&ask.request(), seen)
     }
 
     /// Sends a request and reads its answer to the end; any status but 200 is an error.

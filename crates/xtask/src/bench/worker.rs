@@ -122,7 +122,7 @@ fn check(ask: &Ask) -> Result<()> {
 fn ours(workerd: &Path, folder: &Path, bundle: &Path, native: &Path, upstream: &str) -> Result<Side> {
     let kind = Kind::Whole;
     let (key, row) = native_host::mint(native)?;
-    let target = (kind.name(), format!("http://{upstream}/{}/v1", kind.name()));
+    let target = native_host::Target::openai(kind.name(), format!("http://{upstream}/{}/v1", kind.name()));
     let vars = vec![
         ("OPENCODE_CONFIG", native_host::config(&[target], "", &row)),
         ("OPENCODE_SECRET", native_host::SECRET.to_owned()),
