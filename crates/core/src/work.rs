@@ -17,6 +17,7 @@ use crate::run::settle;
 use crate::serve::current;
 use crate::snapshot::Snapshot;
 use crate::trace;
+use crate::wire::json::parse;
 
 /// The longest wait before a message is delivered again.
 const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
@@ -102,7 +103,7 @@ async fn later<H: Host>(host: &H, message: &Message, wait: Duration) -> Verdict 
 async fn handle<H: Host>(host: &H, snapshot: &Arc<Snapshot>, message: &Message) -> Result<Stepped, Error> {
     match message.topic.as_str() {
         detached::TOPIC => {
-            let wake: Wake = serde_json::from_str(&message.body)
+            let wake: Wake = parse(&message.body)
                 .map_err(|error| Error::invalid(format!("the message's body cannot be read: {error}")))?;
             detached::step(host, snapshot, &message.tenant, &wake.run).await
         }
@@ -142,7 +143,7 @@ async fn bury<H: Host>(
     error: &Error,
 ) -> Result<(), Error> {
     if message.topic == detached::TOPIC
-        && let Ok(wake) = serde_json::from_str::<Wake>(&message.body)
+        && let Ok(wake) = parse::<Wake>(&message.body)
     {
         detached::give_up(host, snapshot, &message.tenant, &wake.run, error).await?;
     }

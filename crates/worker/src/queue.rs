@@ -7,6 +7,7 @@ use futures::future::join_all;
 use js_sys::{Array, Object, Reflect};
 use opencode_core::host::{MAX_MESSAGE, Message, Queue, StoreError};
 use opencode_core::isolate::Isolate;
+use opencode_core::wire::json;
 use opencode_core::work::{self, Verdict};
 use wasm_bindgen::prelude::{JsCast, JsValue, wasm_bindgen};
 use worker::{Env, QueueContentType, RawMessageBuilder, console_error};
@@ -97,7 +98,7 @@ async fn handle(delivery: Delivery, env: Env, isolate: Arc<Isolate>) -> Result<(
 }
 
 fn parse(delivery: &Delivery) -> Option<Message> {
-    serde_json::from_str(&delivery.body().as_string()?).ok()
+    json::parse(&delivery.body().as_string()?).ok()
 }
 
 fn retry(delivery: &Delivery, after: Duration) -> Result<(), JsValue> {

@@ -20,7 +20,7 @@ use crate::modes::{Chat, Program, Thinking};
 use crate::route::{self, Target, Wanted, Wish};
 use crate::wire::answer::Head;
 use crate::wire::conversation::Format;
-use crate::wire::json::Members;
+use crate::wire::json::{Members, parse};
 use crate::wire::prompt::Prompt;
 use crate::wire::{Dialect, openai, request, responses};
 
@@ -254,8 +254,7 @@ fn present(dialect: Dialect, members: &Members) -> Result<(), Error> {
         Dialect::Gemini => ("contents", "an array of contents"),
     };
     let value = members.get(name).map(RawValue::get).unwrap_or_default();
-    let listed = value.starts_with('[')
-        && serde_json::from_str::<Vec<&RawValue>>(value).is_ok_and(|it| !it.is_empty());
+    let listed = value.starts_with('[') && parse::<Vec<&RawValue>>(value).is_ok_and(|it| !it.is_empty());
     let text = dialect == Dialect::Responses && value.starts_with('"') && value.len() > 2;
     if listed || text {
         return Ok(());
@@ -353,7 +352,7 @@ fn text(content: Option<&RawValue>) -> Result<String, Error> {
         text: String,
     }
     let content = content.map(RawValue::get).unwrap_or_default();
-    match serde_json::from_str(content).map_err(|_| no_text())? {
+    match parse(content).map_err(|_| no_text())? {
         Content::Text(text) => Ok(text),
         Content::Parts(parts) => Ok(parts.into_iter().map(|part| part.text).collect::<Vec<_>>().join("\n")),
     }

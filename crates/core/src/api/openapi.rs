@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::routes::{Access, Gives, Handler, ROUTES, Row, Takes};
 use super::{Surface, surface};
 use crate::serve::SMALL;
+use crate::wire::json::parse;
 
 /// Bodies by name.
 const SCHEMAS: &str = include_str!("schemas.json");
@@ -18,7 +19,7 @@ pub fn document(max_body: usize) -> Value {
             path.insert(row.method.to_ascii_lowercase(), operation(row, max_body));
         }
     }
-    let schemas: Value = serde_json::from_str(SCHEMAS).unwrap_or_default();
+    let schemas: Value = parse(SCHEMAS).unwrap_or_default();
     json!({
         "openapi": "3.1.0",
         "info": {

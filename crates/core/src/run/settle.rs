@@ -9,6 +9,7 @@ use crate::ledger::receipt::{Outcome, Receipt, RunStep, millis};
 use crate::ledger::reserve;
 use crate::run::detached;
 use crate::wire::event::Usage;
+use crate::wire::json::parse;
 
 /// How many overdue holds one sweep looks at.
 const SWEEP: usize = 100;
@@ -63,7 +64,7 @@ pub async fn sweep<H: Host>(host: &H, tenant: &Tenant, now: Time) -> Result<Swep
     let overdue = host.overdue(tenant, now, SWEEP).await?;
     let mut swept = Swept { swept: 0, all: overdue.len() < SWEEP };
     for overdue in overdue {
-        let note: Option<Note> = serde_json::from_str(&overdue.note).ok();
+        let note: Option<Note> = parse(&overdue.note).ok();
         let lost = lost(&overdue, note.as_ref(), now);
         let micros = match append(host, tenant, &lost).await? {
             Appended::New => lost.cost_micros,

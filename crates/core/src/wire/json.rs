@@ -42,6 +42,12 @@ pub fn excess(text: &[u8]) -> Option<String> {
 #[derive(Clone, Debug, Default)]
 pub struct Members(Vec<(String, Box<RawValue>)>);
 
+/// A text as a type. Texts are read as bytes are: each of serde_json's readers compiles every type anew, and the Worker
+/// has no room for two.
+pub fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(text.as_bytes())
+}
+
 impl Members {
     /// Reads an object within [`MAX_DEPTH`] and [`MAX_VALUES`]. The error is serde_json's, with line and column, or names
     /// the bound.
@@ -59,7 +65,7 @@ impl Members {
 
     /// A member as a type: `None` when it is missing or null, an error when it is something else.
     pub fn read<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Result<Option<T>, serde_json::Error> {
-        self.get(name).map_or(Ok(None), |value| serde_json::from_str::<Option<T>>(value.get()))
+        self.get(name).map_or(Ok(None), |value| parse::<Option<T>>(value.get()))
     }
 
     /// The members' names, in order.

@@ -7,14 +7,14 @@
 use serde_json::{Map, Value};
 
 use super::conversation::Format;
+use crate::wire::json::parse;
 
 /// How deep values and references are followed; what lies deeper is taken as it is.
 const MAX_DEPTH: u32 = 64;
 
 /// Why the text of an answer is not what was asked for; `None` where it is.
 pub fn mismatch(format: &Format, text: &str) -> Option<String> {
-    let value =
-        |text: &str| serde_json::from_str::<Value>(text).map_err(|error| format!("it is not JSON: {error}"));
+    let value = |text: &str| parse::<Value>(text).map_err(|error| format!("it is not JSON: {error}"));
     match format {
         Format::Text => None,
         Format::Json => match value(text) {

@@ -6,6 +6,8 @@ use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
 
+use super::json::parse;
+
 /// The largest frame, in bytes: as large as an answer that is not streamed, because a picture comes in one frame. A
 /// provider that sends more without an empty line has broken its stream.
 pub const MAX_FRAME: usize = 8 * 1024 * 1024;
@@ -120,7 +122,7 @@ pub fn response_id(frame: &str) -> Option<String> {
 }
 
 fn json(frame: &str) -> Option<serde_json::Value> {
-    serde_json::from_str(&data(frame)?).ok()
+    parse(&data(frame)?).ok()
 }
 
 /// A frame with an event name and one line of data (JSON never holds a line break).

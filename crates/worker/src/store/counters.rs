@@ -4,6 +4,7 @@ use opencode_core::host::{Closed, Held, Hold, Key, Overdue, Spent, Time};
 use opencode_core::identity::Tenant;
 use opencode_core::ledger::counters::{Account, Outcome};
 use opencode_core::op::Played;
+use opencode_core::wire::json::parse;
 use worker::{Result, SqlStorageValue};
 
 use super::sql::{Sql, int, name, time};
@@ -63,7 +64,7 @@ pub fn overdue(sql: &Sql, tenant: &Tenant, now: Time, limit: usize) -> Result<Pl
         let mut row = row?;
         let key = row.text()?;
         let name = key.split_once('/').map_or(key.as_str(), |(_, name)| name);
-        let account: Account = serde_json::from_str(&row.text()?)?;
+        let account: Account = parse(&row.text()?)?;
         for (id, open) in account.holds.into_iter().filter(|(_, open)| open.lease < now) {
             found.push(Overdue {
                 id,
@@ -81,7 +82,7 @@ pub fn overdue(sql: &Sql, tenant: &Tenant, now: Time, limit: usize) -> Result<Pl
 fn load(sql: &Sql, key: &Key) -> Result<Account> {
     let mut rows = sql.rows("SELECT value FROM account WHERE key = ?1", [name(key)])?;
     match rows.next() {
-        Some(row) => Ok(serde_json::from_str(&row?.text()?)?),
+        Some(row) => Ok(parse(&row?.text()?)?),
         None => Ok(Account::default()),
     }
 }

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::counts::Counts;
 use crate::wire::conversation::Seal;
 use crate::wire::event::{Event, Finish, ToolDelta};
+use crate::wire::json::parse;
 use crate::wire::{Dialect, Frame, sse};
 
 /// How many blocks of one answer may be open at once; the provider opens one.
@@ -123,7 +124,7 @@ impl Decoder {
             Err(_) => vec![Event::Unreadable],
             Ok(None) => Vec::new(),
             Ok(Some(data)) if data.trim().is_empty() => Vec::new(),
-            Ok(Some(data)) => match serde_json::from_str::<Data<'_>>(&data) {
+            Ok(Some(data)) => match parse::<Data<'_>>(&data) {
                 _ if self.spliced => Vec::new(),
                 Ok(data) => self.events(&data),
                 Err(_) => vec![stray_error(&data).unwrap_or(Event::Unreadable)],
@@ -150,8 +151,7 @@ impl Decoder {
     }
 
     fn start(&mut self, message: Option<&RawValue>) -> Vec<Event> {
-        let Some(message) = message.and_then(|raw| serde_json::from_str::<Message<'_>>(raw.get()).ok())
-        else {
+        let Some(message) = message.and_then(|raw| parse::<Message<'_>>(raw.get()).ok()) else {
             return vec![Event::Unreadable];
         };
         match &self.message {
@@ -174,7 +174,7 @@ impl Decoder {
 
     fn block(&mut self, index: u64, raw: Option<&RawValue>) -> Vec<Event> {
         let Some(raw) = raw else { return vec![Event::Unreadable] };
-        let Ok(block) = serde_json::from_str::<Block<'_>>(raw.get()) else {
+        let Ok(block) = parse::<Block<'_>>(raw.get()) else {
             self.keep(index, Open::Other);
             return vec![Event::Other(raw.get().len())];
         };
@@ -205,7 +205,7 @@ impl Decoder {
     fn delta(&mut self, index: u64, raw: Option<&RawValue>) -> Vec<Event> {
         let Some(raw) = raw else { return vec![Event::Unreadable] };
         let size = raw.get().len();
-        let Ok(delta) = serde_json::from_str::<Delta<'_>>(raw.get()) else { return vec![Event::Other(size)] };
+        let Ok(delta) = parse::<Delta<'_>>(raw.get()) else { return vec![Event::Other(size)] };
         let some = |text: Option<String>| text.filter(|text| !text.is_empty());
         let event = match &*delta.kind {
             "text_delta" => some(delta.text).map(Event::Text),
@@ -237,14 +237,14 @@ impl Decoder {
     fn finish(&mut self, data: &Data<'_>) -> Vec<Event> {
         let mut events = Vec::new();
         self.count(data.usage, &mut events);
-        let stop = data.delta.and_then(|raw| serde_json::from_str::<Stop>(raw.get()).ok());
+        let stop = data.delta.and_then(|raw| parse::<Stop>(raw.get()).ok());
         let reason = stop.and_then(|stop| stop.stop_reason).filter(|reason| !reason.is_empty());
         events.extend(reason.map(|reason| Event::Finish(finish(&reason))));
         events
     }
 
     fn count(&mut self, usage: Option<&RawValue>, events: &mut Vec<Event>) {
-        if let Some(counts) = usage.and_then(|raw| serde_json::from_str(raw.get()).ok()) {
+        if let Some(counts) = usage.and_then(|raw| parse(raw.get()).ok()) {
             self.counts.update(counts);
             events.push(Event::Usage(self.counts.usage()));
         }
@@ -304,7 +304,7 @@ pub(super) fn finish(reason: &str) -> Finish {
 
 /// An error's `{"type", "message"}`.
 pub(super) fn failed(error: Option<&RawValue>) -> Event {
-    let reported = error.and_then(|raw| serde_json::from_str::<Reported>(raw.get()).ok());
+    let reported = error.and_then(|raw| parse::<Reported>(raw.get()).ok());
     let (kind, message) = reported.map_or((None, None), |reported| (reported.kind, reported.message));
     let message = message.filter(|message| !message.is_empty());
     Event::Failed {
@@ -320,6 +320,6 @@ fn stray_error(data: &str) -> Option<Event> {
         #[serde(borrow)]
         error: &'a RawValue,
     }
-    let stray = serde_json::from_str::<Stray<'_>>(data).ok()?;
+    let stray = parse::<Stray<'_>>(data).ok()?;
     Some(failed(Some(stray.error)))
 }

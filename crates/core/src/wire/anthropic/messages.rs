@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::error::Error;
 use crate::wire::conversation::{Call, Image, Message, Part, Role, Seal, Source, Thinking, ToolResult};
-use crate::wire::json::Members;
+use crate::wire::json::{Members, parse};
 use crate::wire::{Dialect, seal};
 
 /// The most messages of one request (Anthropic's description of `messages`).
@@ -66,11 +66,11 @@ fn parts(
     path: &str,
     read: impl Fn(&Members, &str) -> Result<Option<Part>, Error>,
 ) -> Result<Vec<Part>, Error> {
-    if let Ok(text) = serde_json::from_str::<String>(raw.get()) {
+    if let Ok(text) = parse::<String>(raw.get()) {
         return Ok(Some(Part::Text(text)).into_iter().collect());
     }
-    let blocks: Vec<Members> = serde_json::from_str(raw.get())
-        .map_err(|_| invalid(path, "must be a text or a list of content blocks"))?;
+    let blocks: Vec<Members> =
+        parse(raw.get()).map_err(|_| invalid(path, "must be a text or a list of content blocks"))?;
     let mut parts = Vec::with_capacity(blocks.len());
     for (index, block) in blocks.iter().enumerate() {
         parts.extend(read(block, &format!("{path}.{index}"))?);
@@ -221,7 +221,7 @@ pub(super) fn optional<T: DeserializeOwned>(
     name: &str,
     path: &str,
 ) -> Result<Option<T>, Error> {
-    let value = members.get(name).map(|raw| serde_json::from_str::<Option<T>>(raw.get()));
+    let value = members.get(name).map(|raw| parse::<Option<T>>(raw.get()));
     value
         .transpose()
         .map(Option::flatten)

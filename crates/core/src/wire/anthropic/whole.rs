@@ -9,6 +9,7 @@ use super::decode::{Block, block_events, failed, finish, tool_start};
 use super::encode::{counts, sealed_block, signature, stop_reason, tool_id, tool_seal};
 use crate::wire::answer::{self, Answer, Head};
 use crate::wire::event::{Event, ToolDelta};
+use crate::wire::json::parse;
 
 #[derive(Deserialize)]
 struct Message<'a> {
@@ -36,7 +37,7 @@ pub fn decode_whole(body: &[u8]) -> Vec<Event> {
     let mut events = vec![Event::Start { id: message.id, model: message.model }];
     let mut tools = 0_u32;
     for raw in content {
-        match serde_json::from_str::<Block<'_>>(raw.get()) {
+        match parse::<Block<'_>>(raw.get()) {
             Ok(block) if block.kind == "tool_use" => {
                 events.push(tool(tools, &block));
                 tools = tools.saturating_add(1);
@@ -45,7 +46,7 @@ pub fn decode_whole(body: &[u8]) -> Vec<Event> {
             Err(_) => events.push(Event::Other(raw.get().len())),
         }
     }
-    let counts = message.usage.and_then(|raw| serde_json::from_str::<Counts>(raw.get()).ok());
+    let counts = message.usage.and_then(|raw| parse::<Counts>(raw.get()).ok());
     events.extend(counts.map(|counts| Event::Usage(counts.usage())));
     events.extend(message.stop_reason.map(|reason| Event::Finish(finish(&reason))));
     events
@@ -103,5 +104,5 @@ fn input(arguments: &str) -> Value {
     if arguments.trim().is_empty() {
         return json!({});
     }
-    serde_json::from_str(arguments).unwrap_or_else(|_| Value::String(arguments.to_owned()))
+    parse(arguments).unwrap_or_else(|_| Value::String(arguments.to_owned()))
 }

@@ -7,6 +7,7 @@ use super::chunk::{FunctionCall, PartialArg};
 use crate::wire::Dialect;
 use crate::wire::conversation::Seal;
 use crate::wire::event::{Event, ToolDelta};
+use crate::wire::json::parse;
 
 /// Numbers calls and gathers those that come in pieces.
 #[derive(Debug, Default)]
@@ -129,5 +130,5 @@ impl Open {
 
 /// An object's text. A server that sends the text as a string is understood.
 fn text(args: &RawValue) -> String {
-    serde_json::from_str(args.get()).unwrap_or_else(|_| args.get().to_owned())
+    parse(args.get()).unwrap_or_else(|_| args.get().to_owned())
 }

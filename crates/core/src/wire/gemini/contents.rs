@@ -8,7 +8,7 @@ use super::fields::{Object, wrong};
 use super::signature;
 use crate::error::Error;
 use crate::wire::conversation::{Call, Image, Message, Part, Role, Source, Thinking, ToolResult};
-use crate::wire::json::Members;
+use crate::wire::json::{Members, parse};
 
 /// The calls so far, to join results with: this dialect often has no ids.
 #[derive(Default)]
@@ -156,7 +156,7 @@ fn outcome(response: &RawValue, path: &str) -> Result<(String, bool), Error> {
         return Ok((response.get().to_owned(), false));
     }
     let text = members.get(name).map_or("", RawValue::get);
-    Ok((serde_json::from_str(text).unwrap_or_else(|_| text.to_owned()), failed))
+    Ok((parse(text).unwrap_or_else(|_| text.to_owned()), failed))
 }
 
 /// A picture in the request; anything but a picture of the user's is named as foreign.

@@ -13,6 +13,7 @@ use super::error::{envelope, reported};
 use super::finish;
 use crate::wire::conversation::Seal;
 use crate::wire::event::{Event, Finish, Usage};
+use crate::wire::json::parse;
 use crate::wire::{Dialect, Frame, sse};
 
 /// How many candidates of one answer are followed; `candidateCount` ends at 8.
@@ -45,7 +46,7 @@ impl Decoder {
     }
 
     fn chunk(&mut self, data: &str) -> Vec<Event> {
-        match serde_json::from_str::<Chunk<'_>>(data) {
+        match parse::<Chunk<'_>>(data) {
             Ok(chunk) => self.events(chunk),
             Err(_) => leniently(data),
         }
@@ -107,7 +108,7 @@ impl Decoder {
     }
 
     fn part(&mut self, candidate: u32, raw: &RawValue, events: &mut Vec<Event>) {
-        let Ok(part) = serde_json::from_str::<Part<'_>>(raw.get()) else {
+        let Ok(part) = parse::<Part<'_>>(raw.get()) else {
             events.push(Event::Other(raw.get().len()));
             return;
         };
@@ -173,14 +174,14 @@ impl Counts {
 /// none.
 pub fn decode_whole(body: &[u8]) -> Vec<Event> {
     let Ok(body) = std::str::from_utf8(body) else { return vec![Event::Unreadable] };
-    let chunks = match serde_json::from_str::<Vec<&RawValue>>(body) {
+    let chunks = match parse::<Vec<&RawValue>>(body) {
         Ok(chunks) => chunks.into_iter().map(RawValue::get).collect(),
         Err(_) => vec![body],
     };
     let mut decoder = Decoder::default();
     let mut events = Vec::new();
     for chunk in chunks {
-        match serde_json::from_str::<Chunk<'_>>(chunk) {
+        match parse::<Chunk<'_>>(chunk) {
             Ok(chunk)
                 if chunk.candidates.is_some() || chunk.prompt_feedback.is_some() || chunk.error.is_some() =>
             {
@@ -197,7 +198,7 @@ fn bare(text: &str) -> Vec<Event> {
     let text = text.trim();
     let error = match text.chars().next() {
         Some('{') => envelope(text),
-        Some('[') => serde_json::from_str::<Vec<&RawValue>>(text)
+        Some('[') => parse::<Vec<&RawValue>>(text)
             .ok()
             .and_then(|items| items.first().and_then(|item| envelope(item.get()))),
         _ => None,
@@ -210,7 +211,7 @@ fn leniently(data: &str) -> Vec<Event> {
     if let Some(error) = Some(data).filter(|data| data.trim_start().starts_with('{')).and_then(envelope) {
         return vec![reported(error)];
     }
-    match serde_json::from_str(data) {
+    match parse(data) {
         Ok(Value::Object(_)) => vec![Event::Other(data.len())],
         _ => vec![Event::Unreadable],
     }
@@ -220,6 +221,6 @@ fn leniently(data: &str) -> Vec<Event> {
 /// comes next.
 fn has_other(part: &RawValue) -> bool {
     let marks = ["text", "thought", "thoughtSignature", "partMetadata"];
-    let members = serde_json::from_str::<BTreeMap<String, IgnoredAny>>(part.get()).unwrap_or_default();
+    let members = parse::<BTreeMap<String, IgnoredAny>>(part.get()).unwrap_or_default();
     members.keys().any(|name| !marks.contains(&name.as_str()))
 }

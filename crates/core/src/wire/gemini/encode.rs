@@ -11,6 +11,7 @@ use crate::wire::Dialect;
 use crate::wire::answer::{Answer, Block, Head, MAX_KEPT};
 use crate::wire::conversation::Seal;
 use crate::wire::event::{Event, Finish, ToolDelta, Usage};
+use crate::wire::json::parse;
 
 /// Writes one answer. Every chunk has the same `responseId` and `modelVersion`.
 ///
@@ -148,7 +149,7 @@ pub fn whole(head: &Head, answer: &Answer) -> Value {
                 set(&mut part, "thoughtSignature", seal.as_ref().map(|seal| signature::write(seal).into()));
                 parts.push(part);
             }
-            Block::Tool(call) => match called(call, true).map(|part| serde_json::from_str::<Value>(&part)) {
+            Block::Tool(call) => match called(call, true).map(|part| parse::<Value>(&part)) {
                 Ok(Ok(part)) => parts.push(part),
                 Ok(Err(error)) => malformed = Some(error.to_string()),
                 Err(message) => malformed = Some(message),
@@ -170,7 +171,7 @@ fn called(call: &ToolDelta, last: bool) -> Result<String, String> {
     let name = call.name.as_deref().unwrap_or_default();
     let text = if last && call.arguments.trim().is_empty() { "{}" } else { call.arguments.trim() };
     // As it was written, so that no number changes.
-    let arguments = serde_json::from_str::<&RawValue>(text).ok().filter(|_| text.starts_with('{'));
+    let arguments = parse::<&RawValue>(text).ok().filter(|_| text.starts_with('{'));
     let Some(arguments) = arguments else {
         let came: String = text.chars().take(200).collect();
         return Err(format!("the arguments of the call of {name} are no JSON object: {came}"));

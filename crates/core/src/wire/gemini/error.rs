@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Kind};
 use crate::wire::event::Event;
+use crate::wire::json::parse;
 use crate::wire::refusal::{Class, Refusal};
 
 /// The most bytes of a provider's words that are kept.
@@ -107,7 +108,7 @@ fn first(text: &str) -> Option<Status> {
     struct Envelope {
         error: Status,
     }
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Envelope>();
+    let mut values = serde_json::Deserializer::from_slice(text.as_bytes()).into_iter::<Envelope>();
     values.next()?.ok().map(|envelope| envelope.error)
 }
 
@@ -118,12 +119,12 @@ pub(super) fn envelope(text: &str) -> Option<&RawValue> {
         #[serde(borrow)]
         error: &'a RawValue,
     }
-    serde_json::from_str::<Envelope<'_>>(text).ok().map(|envelope| envelope.error)
+    parse::<Envelope<'_>>(text).ok().map(|envelope| envelope.error)
 }
 
 /// An error inside a stream. The code is the canonical name where there is one, else the number.
 pub(super) fn reported(error: &RawValue) -> Event {
-    let status = serde_json::from_str::<Status>(error.get()).unwrap_or_default();
+    let status = parse::<Status>(error.get()).unwrap_or_default();
     let code = status.status.filter(|name| !name.is_empty());
     let number = || match &status.code {
         Some(Value::String(text)) => Some(text.clone()),

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::wire::json::Members;
+use crate::wire::json::{Members, parse};
 
 /// An object and where it stands in the request, for example `contents[0].parts[1]`; empty for the request itself.
 pub(super) struct Object {
@@ -42,7 +42,7 @@ impl Object {
     /// A member as a type. `kind` says in the error what it must be: `a string`.
     pub(super) fn read<T: DeserializeOwned>(&self, name: &str, kind: &str) -> Result<Option<T>, Error> {
         let Some(raw) = self.raw(name) else { return Ok(None) };
-        match serde_json::from_str(raw.get()) {
+        match parse(raw.get()) {
             Ok(value) => Ok(Some(value)),
             Err(_) => {
                 let path = self.at(name);

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::error::reported;
 use crate::wire::conversation::Seal;
 use crate::wire::event::{Event, Finish, ToolDelta, Usage};
+use crate::wire::json::parse;
 use crate::wire::{Dialect, Frame, sse};
 
 /// How many calls may be in work at once.
@@ -106,7 +107,7 @@ impl Decoder {
             Ok(None) => Vec::new(),
             Ok(Some(data)) if data.trim().is_empty() => Vec::new(),
             Ok(Some(data)) if data.trim() == "[DONE]" => self.end().into_iter().collect(),
-            Ok(Some(data)) => match serde_json::from_str::<Said<'_>>(&data) {
+            Ok(Some(data)) => match parse::<Said<'_>>(&data) {
                 Ok(said) => self.events(said),
                 Err(_) => vec![Event::Unreadable],
             },
@@ -137,7 +138,7 @@ impl Decoder {
 
     fn piece(&mut self, step: u32, raw: Option<&RawValue>, first: bool, events: &mut Vec<Event>) {
         let Some(raw) = raw else { return };
-        let Ok(piece) = serde_json::from_str::<Piece<'_>>(raw.get()) else {
+        let Ok(piece) = parse::<Piece<'_>>(raw.get()) else {
             events.push(Event::Other(raw.get().len()));
             return;
         };
@@ -155,7 +156,7 @@ impl Decoder {
                 return;
             }
             "arguments_delta" => {
-                let text = piece.arguments.and_then(|text| serde_json::from_str::<String>(text.get()).ok());
+                let text = piece.arguments.and_then(|text| parse::<String>(text.get()).ok());
                 let open = self.open.iter_mut().find(|open| open.step == step);
                 let (Some(text), Some(open)) = (text, open) else {
                     // Of a built-in tool.

@@ -9,6 +9,7 @@ use super::chunk::{Choice, Chunk, Content, Counts, Reported};
 use super::details;
 use crate::wire::Frame;
 use crate::wire::event::{Event, Finish, Usage};
+use crate::wire::json::parse;
 use crate::wire::sse;
 
 /// How many choices of one answer are followed; OpenAI allows `n` up to 128.
@@ -35,7 +36,7 @@ impl Decoder {
             Ok(None) => Vec::new(),
             Ok(Some(data)) if data.trim() == "[DONE]" => vec![Event::End],
             Ok(Some(data)) if data.trim().is_empty() => Vec::new(),
-            Ok(Some(data)) => match serde_json::from_str::<Chunk<'_>>(&data) {
+            Ok(Some(data)) => match parse::<Chunk<'_>>(&data) {
                 Ok(chunk) if is_error(&chunk) => self.leniently(&data),
                 Ok(chunk) => self.events(chunk),
                 Err(_) => self.leniently(&data),
@@ -47,13 +48,13 @@ impl Decoder {
     /// JSON whose types are not those of the description is still the caller's to read: it is content, and only what
     /// decides how the answer ends is looked for.
     fn leniently(&mut self, data: &str) -> Vec<Event> {
-        let Ok(Value::Object(chunk)) = serde_json::from_str(data) else { return vec![Event::Unreadable] };
+        let Ok(Value::Object(chunk)) = parse(data) else { return vec![Event::Unreadable] };
         if let Some(error) = chunk.get("error").filter(|error| !error.is_null()) {
             return vec![Reported::Other(error.clone()).event()];
         }
         // vLLM's older releases have the error's members at the top.
         if chunk.get("object").and_then(Value::as_str) == Some("error") {
-            let reported = serde_json::from_str::<Reported>(data).ok();
+            let reported = parse::<Reported>(data).ok();
             return reported.map(Reported::event).into_iter().collect();
         }
         let mut events = Vec::new();

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::wire::Dialect;
 use crate::wire::conversation::{Seal, Thinking};
 use crate::wire::event::Event;
+use crate::wire::json::parse;
 use crate::wire::seal::{unwrap, wrap};
 
 /// What a provider's details say. `shown` is whether the visible text stands beside them too.
@@ -127,7 +128,7 @@ fn verbatim(detail: Map<String, Value>) -> Seal {
 
 /// The object that [`verbatim`] kept.
 fn own(seal: &Seal) -> Option<Map<String, Value>> {
-    if seal.dialect == Dialect::OpenAi { serde_json::from_str(&seal.value).ok() } else { None }
+    if seal.dialect == Dialect::OpenAi { parse(&seal.value).ok() } else { None }
 }
 
 fn kind(detail: &Map<String, Value>) -> &str {

@@ -8,6 +8,7 @@ use super::details;
 use super::read::{invalid, text, untranslatable};
 use crate::error::Error;
 use crate::wire::conversation::{Call, Image, Message, Part, Role, Source, Thinking, ToolResult};
+use crate::wire::json::parse;
 
 type Object = Map<String, Value>;
 
@@ -152,7 +153,7 @@ fn arguments_of(value: Option<&Value>) -> Option<String> {
     match value {
         None | Some(Value::Null) => Some("{}".to_owned()),
         Some(Value::String(text)) if text.trim().is_empty() => Some("{}".to_owned()),
-        Some(Value::String(text)) => serde_json::from_str::<Object>(text).ok().map(|_| text.clone()),
+        Some(Value::String(text)) => parse::<Object>(text).ok().map(|_| text.clone()),
         Some(value @ Value::Object(_)) => Some(value.to_string()),
         Some(_) => None,
     }

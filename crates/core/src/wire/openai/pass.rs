@@ -10,7 +10,7 @@ use super::{details, names};
 use crate::call::Shape;
 use crate::error::Error;
 use crate::wire::Dialect;
-use crate::wire::json::Members;
+use crate::wire::json::{Members, parse};
 use crate::wire::seal::unwrap;
 
 /// Headers that every request has: none.
@@ -68,7 +68,7 @@ fn without_seals(messages: &RawValue, model: &str) -> Option<Vec<Box<RawValue>>>
     if !messages.get().contains(WRAPPED) {
         return None;
     }
-    let mut messages: Vec<Box<RawValue>> = serde_json::from_str(messages.get()).ok()?;
+    let mut messages: Vec<Box<RawValue>> = parse(messages.get()).ok()?;
     for message in messages.iter_mut().filter(|message| message.get().contains(WRAPPED)) {
         let Ok(mut members) = Members::parse(message.get().as_bytes()) else { continue };
         if unseal_thinking(&mut members) | unseal_calls(&mut members, model) {

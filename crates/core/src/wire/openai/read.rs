@@ -6,7 +6,7 @@ use super::messages::messages;
 use super::settings;
 use crate::error::Error;
 use crate::wire::conversation::{Choice, Conversation, Tool};
-use crate::wire::json::Members;
+use crate::wire::json::{Members, parse};
 
 /// Members that this module reads.
 const READ: [&str; 25] = [
@@ -48,7 +48,7 @@ const HARMLESS: [&str; 4] =
 /// Fails with a 400 that names the member: one of another type or range than OpenAI's description gives it, and a
 /// message that no other dialect can hold (audio, files, legacy function calls, custom tools).
 pub fn read(members: &Members) -> Result<Conversation, Error> {
-    let body: Map<String, Value> = serde_json::from_str(&members.text())
+    let body: Map<String, Value> = parse(&members.text())
         .map_err(|error| Error::invalid(format!("the body cannot be read: {error}")))?;
     let tools = tools(body.get("tools"))?;
     let (choice, tools) = choice(body.get("tool_choice"), tools)?;

@@ -11,6 +11,7 @@ use super::slots::Slots;
 use super::whole::{self, Response};
 use crate::wire::Frame;
 use crate::wire::event::Event;
+use crate::wire::json::parse;
 use crate::wire::sse;
 
 /// What stands between two parts of a reasoning summary.
@@ -76,7 +77,7 @@ impl Decoder {
             None => Some(Vec::new()),
             Some(data) if data.trim() == "[DONE]" => Some(vec![Event::End]),
             Some(data) if data.trim().is_empty() => Some(Vec::new()),
-            Some(data) => Some(self.event(&serde_json::from_str(&data).ok()?, &data)),
+            Some(data) => Some(self.event(&parse(&data).ok()?, &data)),
         }
     }
 
@@ -150,7 +151,7 @@ impl Decoder {
     }
 
     fn item(&mut self, at: u64, item: Option<&RawValue>, ended: bool) -> Vec<Event> {
-        let item = item.and_then(|item| serde_json::from_str::<Value>(item.get()).ok());
+        let item = item.and_then(|item| parse::<Value>(item.get()).ok());
         let Some(item) = item.filter(|item| !item.is_null()) else { return Vec::new() };
         let events = self.slots.item(at, whole::item(&item), ended);
         if events.iter().any(|event| matches!(event, Event::Text(_) | Event::Refusal(_) | Event::Thinking(_)))
@@ -189,16 +190,16 @@ fn failure(event: &Envelope<'_>) -> Vec<Event> {
 fn error(event: &Envelope<'_>, data: &str) -> Event {
     match event.error.as_ref().filter(|error| !error.is_null()) {
         Some(error) => whole::failed(error),
-        None => whole::failed(&serde_json::from_str(data).unwrap_or(Value::Null)),
+        None => whole::failed(&parse(data).unwrap_or(Value::Null)),
     }
 }
 
 fn response(event: &Envelope<'_>) -> Option<Response> {
-    serde_json::from_str(event.response?.get()).ok()
+    parse(event.response?.get()).ok()
 }
 
 fn text(value: Option<&RawValue>) -> Option<String> {
-    serde_json::from_str(value?.get()).ok()
+    parse(value?.get()).ok()
 }
 
 fn size(value: Option<&RawValue>) -> usize {

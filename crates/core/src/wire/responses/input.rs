@@ -8,6 +8,7 @@ use crate::wire::Dialect;
 use crate::wire::conversation::{
     Call, Conversation, Image, Message, Part, Role, Seal, Source, Thinking, ToolResult,
 };
+use crate::wire::json::parse;
 use crate::wire::seal;
 
 /// Reads the input into messages. Items and parts that no other dialect has (built-in tools, files) become foreign.
@@ -133,7 +134,7 @@ fn call(item: &Value, at: &str, conversation: &mut Conversation) -> Result<(), E
     let (id, name) = (text("call_id")?, text("name")?);
     let arguments = item.get("arguments").and_then(Value::as_str).unwrap_or_default();
     let arguments = if arguments.trim().is_empty() { "{}" } else { arguments };
-    if serde_json::from_str::<serde_json::Map<String, Value>>(arguments).is_err() {
+    if parse::<serde_json::Map<String, Value>>(arguments).is_err() {
         return Err(invalid(&format!("{at}.arguments"), "must be the text of a JSON object"));
     }
     let seal = take_seal(conversation, &id);

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::encode::Piece;
 use crate::wire::event::ToolDelta;
+use crate::wire::json::parse;
 
 /// What a text is a part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,7 +199,7 @@ impl Call {
 
     /// Whether its arguments are a whole object, to which nothing can be added.
     pub fn is_whole(&self) -> bool {
-        serde_json::from_str::<serde_json::Map<String, Value>>(&self.arguments).is_ok()
+        parse::<serde_json::Map<String, Value>>(&self.arguments).is_ok()
     }
 
     /// Whether its item was closed.
