@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-
 /// Flags as they are written, in `[features]` or in a tenant's `[tenants.features]`; what is left out falls back.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Features {
     /// Replay complete answers to the same question of the same tenant. Off unless set.
     pub cache: Option<bool>,
@@ -95,10 +92,11 @@ impl Features {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn a_tenants_flags_go_over_the_deployments() {
-        let flags = |text: &str| toml::from_str::<Features>(text).unwrap();
+        let flags = |text: &str| Config::parse(&format!("[features]\n{text}")).unwrap().features;
         let deployment = flags("cache = true\ncache_ttl_seconds = 60\nmetrics = false");
         let none = Features::default();
         assert_eq!(none.over(&none).cache, None);

@@ -3,11 +3,11 @@
 mod check;
 pub mod features;
 mod problem;
+mod read;
 pub mod rows;
+mod table;
 
 use std::time::Duration;
-
-use serde::Deserialize;
 
 use self::features::{Features, Flags};
 pub use self::problem::Problem;
@@ -15,8 +15,7 @@ use self::rows::{KeyRow, TargetRow, TenantRow};
 use crate::identity::Tenant;
 
 /// Everything that a deployment can set. Written as TOML; every member has a default.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// Adds `x-opencode-store-rounds` to answers. For tests and tuning.
     pub debug: bool,
@@ -47,8 +46,7 @@ pub struct Config {
 }
 
 /// Bounds of one answer, in milliseconds. The host may lower `whole_ms` to what its platform allows.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deadlines {
     /// From sending a request upstream to its response's head. For an answer that is not streamed, providers send
     /// the head when the answer is complete: there `first_content_ms` bounds both.
@@ -77,8 +75,7 @@ impl Default for Deadlines {
 }
 
 /// Hedging: a second target is asked when the first is slow, and the first content wins.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hedge {
     /// Milliseconds without content before the next target is asked too; 0 switches hedging off.
     pub after_ms: u64,
@@ -86,8 +83,7 @@ pub struct Hedge {
 
 /// Further tries of an answer before its first content, when every target has failed in a way that may pass: a rate
 /// limit, an overload, a broken connection. A pause that a provider names is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retries {
     /// How many; at most 5.
     pub attempts: u32,
@@ -100,8 +96,7 @@ impl Default for Retries {
 }
 
 /// Retries of queue messages.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueRules {
     /// Deliveries before a message is dead. `wrangler.toml` and `template.yaml` carry the same number.
     pub max_attempts: u32,
@@ -116,8 +111,7 @@ impl Default for QueueRules {
 }
 
 /// Detached runs.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunRules {
     /// How long a worker may take for a step before another takes it. A step's asks end after nine tenths of it, so
     /// that a step that is merely slow is not asked twice.
@@ -133,8 +127,7 @@ impl Default for RunRules {
 }
 
 /// Bounds of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The largest body, in bytes. Each host has a bound of its own, and the smaller one counts.
     pub body_bytes: usize,
@@ -147,8 +140,7 @@ impl Default for Limits {
 }
 
 /// What a token says and how long it lasts.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {
     /// `iss`.
     pub issuer: String,
@@ -165,8 +157,7 @@ impl Default for Auth {
 }
 
 /// Cross-origin requests of browsers: closed unless origins are named.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cors {
     /// Such as `https://app.example`; `*` for all. Credentials are never allowed: callers send a header.
     pub origins: Vec<String>,
@@ -181,7 +172,7 @@ impl Config {
         if text.len() > MAX_TEXT {
             return Err(Problem { line: None, what: format!("it is longer than {MAX_TEXT} bytes") });
         }
-        let config: Self = toml::from_str(text).map_err(|error| Problem::of_parser(text, &error))?;
+        let config = table::read(text, read::config)?;
         check::check(&config).map_err(|(path, what)| Problem::at(text, &path, what))?;
         Ok(config)
     }
@@ -255,7 +246,16 @@ mod tests {
             ("[cors]\norigins = [\"app.example\"]".to_owned(), 2, "must be an origin"),
             ("[auth]\ntoken_seconds = 5".to_owned(), 2, "60 to 86400"),
             ("[limits]\nbody_bytes = 5".to_owned(), 2, "at least 1024"),
+            ("[retries]\nattempts = 5_000_000_000".to_owned(), 2, "`attempts` must be a whole number"),
+            ("deadlines = 1".to_owned(), 1, "`deadlines` must be a table"),
+            ("targets = 1".to_owned(), 1, "`targets` must be a list"),
+            ("targets = [1]".to_owned(), 1, "`targets` must be a table"),
+            ("[cors]\norigins = [\n\"*\",\n1]".to_owned(), 4, "`origins` must be a text in quotes"),
             ("x = ".to_owned(), 1, ""),
+            (TARGET.replace("model = \"m\"", ""), 1, "`model` is missing"),
+            (format!("{TARGET}dialect = \"x\""), 5, "`dialect` must be one of openai, responses"),
+            (format!("{TENANT}usd_per_day = \"1\""), 3, "`usd_per_day` must be a number"),
+            (TENANT.replace("name = \"t\"", ""), 1, "`name` is missing"),
             (format!("{TARGET}{TARGET}"), 6, "stands in two rows"),
             (TARGET.replace("\"a\"", "\"a/b\""), 2, "slash"),
             (TARGET.replace("\"a\"", "\"opencode\""), 2, "opencode"),

@@ -167,6 +167,7 @@ fn shorten(text: &str, keep: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
     use crate::config::features::Features;
 
     fn prompt_of(thinking: &Thinking) -> (&'static str, Show, String) {
@@ -176,7 +177,7 @@ mod tests {
     }
 
     fn thinking(flags: &str, params: &str) -> Thinking {
-        let features: Features = toml::from_str(flags).unwrap();
+        let features = Config::parse(&format!("[features]\n{flags}")).unwrap().features;
         let flags = features.over(&Features::default());
         Thinking::new("why is the sky blue?", Members::parse(params.as_bytes()).unwrap(), &flags)
     }
