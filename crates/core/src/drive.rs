@@ -17,7 +17,7 @@ use crate::route::Target;
 use crate::snapshot::Snapshot;
 use crate::trace::Trace;
 use crate::wire::prompt::Prompt;
-use crate::wire::{Frame, request};
+use crate::wire::{Frame, json, request};
 
 /// One question and where it may be asked.
 pub struct Question {
@@ -294,7 +294,8 @@ fn inputs<H: Host>(
 /// section 10.2.3).
 fn retry_after(headers: &HeaderMap, now: Time) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let number = |text: &str| text.parse::<f64>().ok().filter(|number| (0.0..1e9).contains(number));
+    let whole = |text: &str| text.parse::<u64>().ok().map(|number| number as f64);
+    let number = |text: &str| whole(text).or_else(|| json::number(text)).filter(|it| (0.0..1e9).contains(it));
     if let Some(millis) = text("retry-after-ms").and_then(number) {
         return Some(Duration::from_secs_f64(millis / 1e3));
     }

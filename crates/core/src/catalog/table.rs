@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::{Abilities, Long, Model, Prices};
+use crate::wire::json::number;
 
 /// Sorted by provider, then model. The header says what a row's columns are.
 const TEXT: &str = include_str!("../../catalog.toml");
@@ -54,8 +55,8 @@ fn rows(text: &'static str) -> Vec<Row> {
 fn read(facts: &str) -> Option<Model> {
     let mut columns = facts.split(' ');
     let mut next = || columns.next();
-    let input = next()?.parse().ok()?;
-    let output = next()?.parse().ok()?;
+    let input = number(next()?)?;
+    let output = number(next()?)?;
     let cached = or_input(next()?, input)?;
     let cache_write = or_input(next()?, input)?;
     let context = next()?.parse().ok()?;
@@ -63,18 +64,16 @@ fn read(facts: &str) -> Option<Model> {
     let letters = next()?;
     let long = match next() {
         None => None,
-        Some(above) => Some(Long {
-            above: above.parse().ok()?,
-            input: next()?.parse().ok()?,
-            output: next()?.parse().ok()?,
-        }),
+        Some(above) => {
+            Some(Long { above: above.parse().ok()?, input: number(next()?)?, output: number(next()?)? })
+        }
     };
     let prices = Prices { input, output, cached, cache_write, long };
     Some(Model { prices, context, max_output, abilities: abilities(letters) })
 }
 
 fn or_input(column: &str, input: f64) -> Option<f64> {
-    if column == "-" { Some(input) } else { column.parse().ok() }
+    if column == "-" { Some(input) } else { number(column) }
 }
 
 fn abilities(letters: &str) -> Abilities {

@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::Problem;
+use crate::wire::json;
 
 /// A table that is being read.
 pub(super) struct Table<'a> {
@@ -47,7 +48,7 @@ impl<'a> Table<'a> {
     /// Any number.
     pub(super) fn number(&mut self, name: &'static str) -> Option<f64> {
         self.take(name, "a number", |value| match value {
-            DeValue::Float(float) => float.as_str().parse().ok(),
+            DeValue::Float(float) => json::number(float.as_str().trim_start_matches('+')),
             DeValue::Integer(whole) => {
                 i64::from_str_radix(whole.as_str(), whole.radix()).ok().map(|whole| whole as f64)
             }
