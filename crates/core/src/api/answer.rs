@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::extras::Extras;
@@ -341,20 +342,14 @@ fn conversation(messages: &[Message<'_>]) -> Result<String, Error> {
 }
 
 fn text(content: Option<&RawValue>) -> Result<String, Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Content {
-        Text(String),
-        Parts(Vec<Part>),
-    }
-    #[derive(Deserialize)]
-    struct Part {
-        text: String,
-    }
     let content = content.map(RawValue::get).unwrap_or_default();
     match parse(content).map_err(|_| no_text())? {
-        Content::Text(text) => Ok(text),
-        Content::Parts(parts) => Ok(parts.into_iter().map(|part| part.text).collect::<Vec<_>>().join("\n")),
+        Value::String(text) => Ok(text),
+        Value::Array(parts) => {
+            let texts: Option<Vec<&str>> = parts.iter().map(|part| part.get("text")?.as_str()).collect();
+            Ok(texts.ok_or_else(no_text)?.join("\n"))
+        }
+        _ => Err(no_text()),
     }
 }
 

@@ -66,7 +66,7 @@ pub struct Delta {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(try_from = "Value")]
 pub enum Content {
     Text(String),
     /// Mistral's, where a model thinks.
@@ -94,7 +94,7 @@ pub struct Function {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(from = "Value")]
 pub enum Arguments {
     Text(String),
     /// Some servers forget to write it as a text.
@@ -137,15 +137,9 @@ struct OutputDetails {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(from = "Value")]
 pub enum Reported {
-    Full {
-        message: String,
-        #[serde(default)]
-        code: Option<Value>,
-        #[serde(default, rename = "type")]
-        kind: Option<String>,
-    },
+    Full { message: String, code: Option<Value>, kind: Option<String> },
     Text(String),
     Other(Value),
 }
@@ -204,6 +198,41 @@ impl<'de> Deserialize<'de> for Delta {
             }
         }
         deserializer.deserialize_map(Object)
+    }
+}
+
+impl TryFrom<Value> for Content {
+    type Error = &'static str;
+
+    fn try_from(value: Value) -> Result<Self, Self::Error> {
+        match value {
+            Value::String(text) => Ok(Self::Text(text)),
+            Value::Array(parts) => Ok(Self::Parts(parts)),
+            _ => Err("a text or a list of parts"),
+        }
+    }
+}
+
+impl From<Value> for Arguments {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::String(text) => Self::Text(text),
+            value => Self::Object(value),
+        }
+    }
+}
+
+impl From<Value> for Reported {
+    fn from(value: Value) -> Self {
+        let member = |name: &str| value.get(name).filter(|value| !value.is_null());
+        let text = |name: &str| member(name).and_then(Value::as_str).map(str::to_owned);
+        match (&value, text("message")) {
+            (Value::String(said), _) => Self::Text(said.clone()),
+            (_, Some(message)) if member("type").is_none_or(Value::is_string) => {
+                Self::Full { message, code: member("code").cloned(), kind: text("type") }
+            }
+            _ => Self::Other(value),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Neutral events, written for callers of this dialect.
 
-use bytes::{BufMut as _, BytesMut};
+use bytes::BytesMut;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -324,22 +324,16 @@ impl Encoder {
         !self.is_too_long
     }
 
+    /// Every event has members.
     fn send(&mut self, kind: &str, members: &impl Serialize, out: &mut BytesMut) {
-        #[derive(Serialize)]
-        struct Numbered<'a, T> {
-            #[serde(rename = "type")]
-            kind: &'a str,
-            sequence_number: u64,
-            #[serde(flatten)]
-            members: &'a T,
-        }
-        let numbered = Numbered { kind, sequence_number: self.sequence, members };
+        out.extend_from_slice(
+            format!("event: {kind}\ndata: {{\"type\":\"{kind}\",\"sequence_number\":{},", self.sequence)
+                .as_bytes(),
+        );
         self.sequence = self.sequence.saturating_add(1);
-        out.extend_from_slice(b"event: ");
-        out.extend_from_slice(kind.as_bytes());
-        out.extend_from_slice(b"\ndata: ");
         // Writing JSON into memory fails only for maps whose keys are no texts.
-        let _ = serde_json::to_writer(out.writer(), &numbered);
+        let members = serde_json::to_vec(members).unwrap_or_default();
+        out.extend_from_slice(members.strip_prefix(b"{").unwrap_or(b"}"));
         out.extend_from_slice(b"\n\n");
     }
 }
