@@ -231,6 +231,8 @@ pub enum Cannot {
     Stop,
     /// `Settings::temperature` in this range.
     Temperature,
+    /// `Settings::top_p`, beside what else is asked for.
+    TopP,
     /// `Settings::parallel_tools`.
     ParallelTools,
     /// `Format::Json`.
@@ -271,6 +273,7 @@ impl Cannot {
             Self::Temperature => {
                 ["temperature", "temperature", "temperature", "generationConfig.temperature"]
             }
+            Self::TopP => ["top_p", "top_p", "top_p", "generationConfig.topP"],
             Self::ParallelTools => [
                 "parallel_tool_calls",
                 "parallel_tool_calls",
@@ -301,6 +304,9 @@ impl Cannot {
         let field = self.field(caller);
         let detail = match self {
             Self::Silence => format!("`{field}` holds nothing but empty text, which {target} does not take"),
+            Self::TopP => format!(
+                "`{field}` cannot be passed on to {target}, whose model does not take it with a temperature, with thinking, or at all: leave it out or name another target"
+            ),
             _ => format!(
                 "`{field}` cannot be passed on to {target}, whose interface has no such thing: leave it out or name another target"
             ),

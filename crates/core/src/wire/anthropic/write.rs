@@ -140,7 +140,7 @@ fn write_sampling(
     if top_p.is_some_and(|top_p| {
         alone && !(abilities.sampling != Sampling::Fixed && top_p >= 0.95 && plan.thinks())
     }) {
-        return Err(Cannot::Foreign("top_p".to_owned()));
+        return Err(Cannot::TopP);
     }
     if settings.top_k.is_some() && fixed {
         return Err(Cannot::TopK);

@@ -197,16 +197,18 @@ fn settings_are_written_as_the_model_takes_them() {
             (c.settings.temperature, c.settings.top_p, c.settings.top_k) = (temperature, top_p, top_k);
         }
     };
-    let top_p = || Cannot::Foreign("top_p".to_owned());
     check(old, sample(Some(0.5), Some(1.0), Some(9)), Ok(json!({"temperature": 0.5, "top_k": 9})));
     check(old, sample(Some(1.0), Some(0.5), None), Ok(json!({"top_p": 0.5})));
-    check(old, sample(Some(0.5), Some(0.5), None), Err(top_p()));
+    check(old, sample(Some(0.5), Some(0.5), None), Err(Cannot::TopP));
     check("other", sample(Some(0.5), Some(0.5), None), Ok(json!({"temperature": 0.5, "top_p": 0.5})));
     check(old, sample(Some(1.1), None, None), Err(Cannot::Temperature));
     check(new, sample(Some(1.0), Some(1.0), None), Ok(json!({})));
     check(new, sample(Some(0.5), None, None), Err(Cannot::Temperature));
-    check(new, sample(None, Some(0.5), None), Err(top_p()));
+    check(new, sample(None, Some(0.5), None), Err(Cannot::TopP));
     check(new, sample(None, None, Some(1)), Err(Cannot::TopK));
+    let told = Cannot::TopP.error(Dialect::Gemini, "a/b");
+    assert_eq!(told.param.as_deref(), Some("generationConfig.topP"));
+    assert!(told.detail.contains("does not take it with a temperature"), "{}", told.detail);
     check(old, |c| c.settings.seed = Some(1), Err(Cannot::Seed));
     check(old, |c| c.settings.presence_penalty = Some(0.1), Err(Cannot::PresencePenalty));
     check(old, |c| c.settings.frequency_penalty = Some(0.1), Err(Cannot::FrequencyPenalty));
