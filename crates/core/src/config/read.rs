@@ -82,6 +82,8 @@ pub(super) fn features(mut table: Table<'_>) -> Result<Features, Problem> {
     let features = Features {
         cache: table.truth("cache"),
         cache_ttl_seconds: table.whole("cache_ttl_seconds"),
+        resumable: table.truth("resumable"),
+        continuation: table.truth("continuation"),
         thinking_chain: table.truth("thinking_chain"),
         thinking_seconds: table.whole("thinking_seconds"),
         reflection_depth: table.whole("reflection_depth"),

@@ -138,8 +138,9 @@ impl Gather {
 
     pub fn last(&mut self, ended: Ended) -> Final {
         let tried = self.tried(&[]);
-        let answered = self.attempts.iter().filter(|it| it.outcome == Fate::Answered);
-        Final { ended, tried, usage: sum(answered), answer: std::mem::take(&mut self.answer) }
+        // The parts of an answer that was continued are one answer.
+        let said = self.attempts.iter().filter(|it| it.outcome == Fate::Answered || it.first_ms.is_some());
+        Final { ended, tried, usage: sum(said), answer: std::mem::take(&mut self.answer) }
     }
 }
 
@@ -177,6 +178,7 @@ mod tests {
             base_url: String::new(),
             dialect: Dialect::OpenAi,
             context: 0,
+            prefill: false,
             secret: None,
             prices: Prices::flat(0.0, 0.0),
         };
