@@ -138,18 +138,17 @@ fn check_whole(played: &Played) {
 
 /// What a caller reads is what was said, or fails because its dialect cannot hold it.
 fn check_same(caller: Dialect, answer: &Answer, again: &Played, told: &str) {
+    // Gemini has no words for a call whose arguments are no object.
+    let malformed = answer.tools().any(|tool| !is_object(&tool.arguments));
     if again.ended != Ended::Complete {
-        // Gemini has no words for a call whose arguments are no object.
-        assert!(
-            caller == Dialect::Gemini && answer.tools().count() > 0,
-            "{caller:?}: {:?}\n{told}",
-            again.ended
-        );
+        assert!(caller == Dialect::Gemini && malformed, "{caller:?}: {:?}\n{told}", again.ended);
         return;
     }
     let heard = read_again(again);
     assert_eq!(said(&heard), said(answer), "to a caller of {caller:?}\n{told}");
-    assert_eq!(called(&heard), called(answer), "calls to a caller of {caller:?}\n{told}");
+    if caller != Dialect::Gemini || !malformed {
+        assert_eq!(called(&heard), called(answer), "calls to a caller of {caller:?}\n{told}");
+    }
     let cut = |answer: &Answer| match answer.finish {
         Some(Finish::Length | Finish::ContentFilter) => answer.finish,
         _ => None,
@@ -182,6 +181,10 @@ fn read_again(played: &Played) -> Answer {
     let mut answer = Answer::default();
     played.frames.iter().flat_map(|frame| &frame.events).for_each(|event| answer.add(event));
     answer
+}
+
+fn is_object(arguments: &str) -> bool {
+    arguments.trim().is_empty() || serde_json::from_str::<Value>(arguments).is_ok_and(|it| it.is_object())
 }
 
 /// How many calls name a function: nobody can make the others.

@@ -1,4 +1,6 @@
-//! Recorded streams of providers, where `shared/captures` lies beside the project.
+//! Recorded streams of providers, where `shared/captures` lies beside the project: framed again as their providers frame
+//! them, they come to the same events however their lines end and wherever they are cut, with the recorded text, calls and
+//! usage, and every dialect's callers are told the same answer.
 
 mod interactions;
 mod reading;

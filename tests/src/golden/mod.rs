@@ -1,4 +1,4 @@
-//! Recorded exchanges of each dialect, replayed whole, at every byte and at seeded splits.
+//! Exchanges of each dialect as we wrote them down, replayed whole, at every byte and at seeded splits.
 //!
 //! `tests/golden/<dialect>/answers/<case>/` holds what a provider streams (`upstream.sse`) and what comes of it: the
 //! neutral events, and what callers of each dialect and of the platform's routes see. `whole/<case>/` holds answers that

@@ -1,4 +1,4 @@
-//! The dialect as a whole: requests and streams. Recordings are replayed by the suite `golden`.
+//! The dialect as a whole: requests and streams. Recordings are replayed by the suite `captures`.
 
 mod requests;
 mod streams;

@@ -1,4 +1,4 @@
-//! Tests by direction. Recordings are replayed by the suite `golden`.
+//! Tests by direction. Recordings are replayed by the suite `captures`.
 
 mod decode;
 mod encode;
