@@ -57,6 +57,8 @@ pub struct Job {
     pub bound: Option<Duration>,
     /// When the request came.
     pub started: Time,
+    /// Whether the answer's words are needed once it has ended.
+    pub keeps: bool,
     /// Whether the answer goes on when its caller has left.
     pub detached: bool,
     /// Whether another target may go on with a stream that breaks off after its beginning.
@@ -132,8 +134,12 @@ pub fn inline<H: Host>(host: H, snapshot: Arc<Snapshot>, job: Job) -> impl Strea
         let driven = drive(starter.0.clone(), starter.1.clone(), question);
         Box::pin(driven.map(move |driven| (op, driven)))
     };
+    let mut gather = Gather::new(job.targets.clone());
+    if !job.keeps && job.format == Format::Text && !job.continuation {
+        gather.forget_words();
+    }
     let run = Box::new(Inline {
-        gather: Gather::new(job.targets.clone()),
+        gather,
         id: String::new(),
         held: None,
         key: None,
@@ -436,7 +442,7 @@ where
 
     fn cacheable(&mut self, outcome: &Outcome, receipt: &Receipt) -> Option<(Key, Bytes, Time)> {
         let key = self.key.take()?;
-        if *outcome != Outcome::Complete || self.gather.answer().text().is_empty() {
+        if *outcome != Outcome::Complete || !self.gather.spoke() {
             return None;
         }
         let target = receipt.attempts.iter().find(|it| it.outcome == crate::call::Fate::Answered)?;

@@ -72,6 +72,7 @@ fn targets() -> impl Iterator<Item = Target> {
         model: model.to_owned(),
         base_url: "https://provider.example/v1".to_owned(),
         dialect,
+        prefill: false,
         context: 0,
         secret: None,
         prices: Prices::flat(0.0, 0.0),

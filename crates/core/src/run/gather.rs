@@ -23,6 +23,10 @@ pub(super) struct Gather {
     inputs: BTreeMap<&'static str, u64>,
     attempts: Vec<Attempted>,
     first: Option<Time>,
+    /// Whether the answer's words are kept, or only how it ended.
+    keeps: bool,
+    /// Whether it has any.
+    spoke: bool,
     /// Whether the answer has content that only its own dialect can say.
     odd: bool,
 }
@@ -36,8 +40,20 @@ impl Gather {
             inputs: BTreeMap::new(),
             attempts: Vec::new(),
             first: None,
+            keeps: true,
+            spoke: false,
             odd: false,
         }
+    }
+
+    /// Lets the answer's words go once they are said: thousands of streams would each keep theirs.
+    pub fn forget_words(&mut self) {
+        self.keeps = false;
+    }
+
+    /// Whether the answer has said anything.
+    pub fn spoke(&self) -> bool {
+        self.spoke
     }
 
     /// Whom the attempts are at from now on.
@@ -63,7 +79,10 @@ impl Gather {
     /// Frames of the answer.
     pub fn frames(&mut self, frames: &[Frame]) {
         for event in frames.iter().flat_map(|frame| &frame.events) {
-            self.answer.add(event);
+            self.spoke |= matches!(event, Event::Text(text) if !text.is_empty());
+            if self.keeps || matches!(event, Event::Finish(_) | Event::Usage(_)) {
+                self.answer.add(event);
+            }
             self.odd |= matches!(event, Event::Other(_));
         }
     }

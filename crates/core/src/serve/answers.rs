@@ -90,6 +90,7 @@ pub async fn answer<H: Host>(
         cache: cache.then_some(options.cache).flatten(),
         bound,
         started: asking.now,
+        keeps: !stream || voice.dialect().is_none(),
         detached: resumable,
         continuation,
     };
