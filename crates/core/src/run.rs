@@ -120,8 +120,8 @@ pub struct Final {
     pub ended: Ended,
     /// The answer.
     pub answer: Answer,
-    /// Tokens of the attempts that answered, over all asks: what a provider reports of the answer. The receipt has those
-    /// of the others as well.
+    /// Tokens of the attempts that the answer is made of, over all asks: what a provider reports of it. The receipt has
+    /// those of the others as well.
     pub usage: Usage,
     /// `target=fate` of every attempt, in order.
     pub tried: Vec<String>,

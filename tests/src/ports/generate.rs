@@ -69,7 +69,7 @@ impl Sequence {
             },
             14 | 15 => {
                 // Stores may forget what has expired at any time, so nothing does.
-                let expires = (step % 2 == 0).then_some(Time(now.0 + 3_600_000));
+                let expires = step.is_multiple_of(2).then_some(Time(now.0 + 3_600_000));
                 Op::Append { log: self.key("log"), id: self.id(), value, expires }
             }
             16 => Op::Scan {

@@ -22,6 +22,8 @@ pub(super) struct Gather {
     hidden: BTreeMap<&'static str, String>,
     inputs: BTreeMap<&'static str, u64>,
     attempts: Vec<Attempted>,
+    /// Tokens of the attempts that the answer is made of.
+    told: Usage,
     first: Option<Time>,
     /// Whether the answer's words are kept, or only how it ended.
     keeps: bool,
@@ -39,6 +41,7 @@ impl Gather {
             hidden: BTreeMap::new(),
             inputs: BTreeMap::new(),
             attempts: Vec::new(),
+            told: Usage::default(),
             first: None,
             keeps: true,
             spoke: false,
@@ -120,9 +123,15 @@ impl Gather {
     pub fn attempts(&mut self, ask: &'static str, reports: &[AttemptReport], now: Time) {
         let input = self.inputs.get(ask).copied().unwrap_or(0);
         let continued = self.parts(ask).next().is_some();
+        let answered = reports.iter().any(|report| report.fate == Fate::Answered);
         for report in reports {
             let Some(target) = self.targets.get(report.target) else { continue };
-            self.attempts.push(Attempted::new(ask, report, target, input, now));
+            let attempt = Attempted::new(ask, report, target, input, now);
+            // What broke off after its first content may be continued: then it is a part of the answer, too.
+            if report.fate == Fate::Answered || (!answered && report.first.is_some()) {
+                self.told = self.told.plus(attempt.usage);
+            }
+            self.attempts.push(attempt);
             // The caller sees the last ask's content; earlier asks are hidden.
             self.first = if continued { self.first } else { report.first.or(self.first) };
         }
@@ -147,7 +156,7 @@ impl Gather {
             step: None,
             outcome,
             attempts: self.attempts.clone(),
-            usage: sum(self.attempts.iter()),
+            usage: self.attempts.iter().fold(Usage::default(), |sum, it| sum.plus(it.usage)),
             cost_micros: self.attempts.iter().fold(0, |sum: u64, it| sum.saturating_add(it.cost_micros)),
             started,
             first_ms: self.first.map(|first| millis(first, started)),
@@ -157,14 +166,8 @@ impl Gather {
 
     pub fn last(&mut self, ended: Ended) -> Final {
         let tried = self.tried(&[]);
-        // The parts of an answer that was continued are one answer.
-        let said = self.attempts.iter().filter(|it| it.outcome == Fate::Answered || it.first_ms.is_some());
-        Final { ended, tried, usage: sum(said), answer: std::mem::take(&mut self.answer) }
+        Final { ended, tried, usage: self.told, answer: std::mem::take(&mut self.answer) }
     }
-}
-
-fn sum<'a>(attempts: impl Iterator<Item = &'a Attempted>) -> Usage {
-    attempts.fold(Usage::default(), |sum, it| sum.plus(it.usage))
 }
 
 fn tried(target: &str, fate: Fate) -> String {
@@ -203,12 +206,12 @@ mod tests {
         };
         let mut gather = Gather::new(vec![target].into());
         gather.ask("chat", 57);
-        let report = |fate, usage| AttemptReport {
+        let report = |fate, first: Option<u64>, usage| AttemptReport {
             target: 0,
             fate,
             status: None,
             sent: Time(0),
-            first: None,
+            first: first.map(Time),
             over: None,
             usage,
             content_bytes: 0,
@@ -218,11 +221,16 @@ mod tests {
         let reported = Usage { input: 8, output: 3, ..Usage::default() };
         gather.attempts(
             "chat",
-            &[report(Fate::Timeout, None), report(Fate::Answered, Some(reported))],
+            &[report(Fate::Timeout, None, None), report(Fate::Answered, Some(5), Some(reported))],
             Time(9),
         );
         let receipt = gather.receipt("id", "t", "k", "chat", Outcome::Complete, Time(0), Time(9));
         assert_eq!((receipt.usage.input, receipt.usage.output), (57 + 8, 3));
         assert_eq!(gather.last(Ended::Complete).usage, reported);
+        // An answer that broke off and was continued is made of both parts.
+        let mut gather = Gather::new(gather.targets);
+        gather.attempts("chat", &[report(Fate::Failed, Some(3), Some(reported))], Time(9));
+        gather.attempts("chat", &[report(Fate::Answered, Some(5), Some(reported))], Time(9));
+        assert_eq!(gather.last(Ended::Complete).usage, reported.plus(reported));
     }
 }
