@@ -26,6 +26,8 @@ pub struct Case {
     sends: Value,
     calls: Calls,
     wrong_key: bool,
+    /// Lines, with `TAG` for the case's own tag.
+    headers: String,
 }
 
 impl Case {
@@ -63,6 +65,7 @@ impl Case {
             sends: json!({}),
             calls: Calls::AsSent,
             wrong_key: false,
+            headers: String::new(),
         }
     }
 
@@ -114,13 +117,20 @@ impl Case {
         self
     }
 
+    /// With a header of the platform's own; `TAG` in it is the case's tag.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push_str(&format!("{name}: {value}\r\n"));
+        self
+    }
+
     /// The same case not streamed and streamed.
     pub fn both(self) -> [Self; 2] {
         let [whole, streamed] = [false, true].map(|stream| {
             let mut job = self.job.clone();
             job["stream"] = json!(stream);
             let name = format!("{}/{}", self.name, if stream { "stream" } else { "whole" });
-            Self { name, job, gives: self.gives.clone(), sends: self.sends.clone(), ..self }
+            let headers = self.headers.clone();
+            Self { name, job, gives: self.gives.clone(), sends: self.sends.clone(), headers, ..self }
         });
         [whole, streamed]
     }
@@ -133,7 +143,7 @@ impl Case {
         drivers: &Drivers,
         schemas: Option<&Schemas>,
     ) -> Result<(), String> {
-        let relay = Relay::start(&ctx.base_url).await?;
+        let relay = Relay::start(&ctx.base_url, &self.headers.replace("TAG", &ctx.tag)).await?;
         let outcome = outcome::neutral(drivers.run(client, self.job_for(client, ctx, &relay)).await?);
         self.came(client, &outcome).map_err(|why| format!("{why}; the SDK gave {outcome}"))?;
         let stopped = self.job["stop_after"].is_u64();

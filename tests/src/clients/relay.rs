@@ -1,4 +1,5 @@
-//! A pass-through between a client and the platform that keeps every byte that went by.
+//! A pass-through between a client and the platform that keeps every byte that went by. To the first request of a
+//! connection it can add headers, for what an SDK has no parameter.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -28,11 +29,19 @@ pub struct Tape {
     pub received: Vec<u8>,
 }
 
+/// Where a connection leads.
+#[derive(Clone)]
+struct To {
+    platform: String,
+    headers: String,
+}
+
 type Tapes = Arc<Mutex<Vec<Tape>>>;
 
 impl Relay {
-    /// Listens on a free port for connections to `platform`, for example `http://127.0.0.1:4000/path`.
-    pub async fn start(platform: &str) -> Result<Self, String> {
+    /// Listens on a free port for connections to `platform`, for example `http://127.0.0.1:4000/path`. `headers` are
+    /// whole lines.
+    pub async fn start(platform: &str, headers: &str) -> Result<Self, String> {
         let rest = platform.strip_prefix("http://").ok_or("only http:// is spoken here")?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let failed = |error: io::Error| format!("the relay: {error}");
@@ -41,7 +50,8 @@ impl Relay {
         let slash = if path.is_empty() { "" } else { "/" };
         let url = format!("http://127.0.0.1:{port}{slash}{path}");
         let tapes = Tapes::default();
-        let accepting = tokio::spawn(accept(listener, authority.to_owned(), Arc::clone(&tapes)));
+        let to = To { platform: authority.to_owned(), headers: headers.to_owned() };
+        let accepting = tokio::spawn(accept(listener, to, Arc::clone(&tapes)));
         Ok(Self { url, tapes, accepting: accepting.abort_handle() })
     }
 
@@ -57,36 +67,40 @@ impl Drop for Relay {
     }
 }
 
-async fn accept(listener: TcpListener, platform: String, tapes: Tapes) {
+async fn accept(listener: TcpListener, to: To, tapes: Tapes) {
     while let Ok((client, _)) = listener.accept().await {
         let index = {
             let mut tapes = tapes.lock().unwrap();
             tapes.push(Tape::default());
             tapes.len() - 1
         };
-        let (platform, tapes) = (platform.clone(), Arc::clone(&tapes));
+        let (to, tapes) = (to.clone(), Arc::clone(&tapes));
         // An error is a side that went away; dropping both connections tells the other.
         tokio::spawn(async move {
-            let _ = pass(client, &platform, &tapes, index).await;
+            let _ = pass(client, &to, &tapes, index).await;
         });
     }
 }
 
-async fn pass(client: TcpStream, platform: &str, tapes: &Tapes, index: usize) -> io::Result<()> {
-    let platform = TcpStream::connect(platform).await?;
+async fn pass(client: TcpStream, to: &To, tapes: &Tapes, index: usize) -> io::Result<()> {
+    let platform = TcpStream::connect(&to.platform).await?;
     client.set_nodelay(true)?;
     platform.set_nodelay(true)?;
     let (from_client, to_client) = client.into_split();
     let (from_platform, to_platform) = platform.into_split();
     let sent = |bytes: &[u8]| keep(&mut tapes.lock().unwrap()[index].sent, bytes);
     let received = |bytes: &[u8]| keep(&mut tapes.lock().unwrap()[index].received, bytes);
-    tokio::try_join!(copy(from_client, to_platform, sent), copy(from_platform, to_client, received))?;
+    tokio::try_join!(
+        copy(from_client, to_platform, &to.headers, sent),
+        copy(from_platform, to_client, "", received)
+    )?;
     Ok(())
 }
 
 async fn copy(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
+    mut headers: &str,
     keep: impl Fn(&[u8]) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
@@ -95,8 +109,17 @@ async fn copy(
         if read == 0 {
             return to.shutdown().await;
         }
-        keep(&buffer[..read])?;
-        to.write_all(&buffer[..read]).await?;
+        let mut bytes = &buffer[..read];
+        keep(bytes)?;
+        // Behind the request's own line, which comes with the first bytes.
+        if !headers.is_empty()
+            && let Some(end) = bytes.iter().position(|byte| *byte == b'\n')
+        {
+            to.write_all(&bytes[..=end]).await?;
+            to.write_all(headers.as_bytes()).await?;
+            (bytes, headers) = (&bytes[end + 1..], "");
+        }
+        to.write_all(bytes).await?;
     }
 }
 

@@ -28,6 +28,20 @@ pub(super) fn cases() -> Vec<Case> {
                 let all = json!({ "texts": ["tok0 tok1 tok2 tok3 tok4 tok5 tok6 tok7"], "finish": "stop" });
                 cases.push(case.gives(all));
             }
+            // Nor that another goes on, nor that the stream could be taken up again.
+            let mut continued = row("continued,", "cut:5").tried_again();
+            continued.job["stream"] = json!(true);
+            let others = Dialect::ALL.iter().filter(|other| **other != target);
+            let names = others.map(|other| format!("{}/ok:3~TAG", other.target())).collect::<Vec<_>>();
+            let targets = format!("{}/cut:5~TAG, {}", target.target(), names.join(", "));
+            let all = json!({ "texts": ["tok0 tok1 tok2 tok3 tok4tok0 tok1 tok2"], "finish": "stop" });
+            cases.push(
+                continued
+                    .header("x-opencode-targets", &targets)
+                    .header("x-opencode-continuation", "true")
+                    .header("x-opencode-resumable", "true")
+                    .gives(all),
+            );
             for (fault, status) in [("cut:5", 502), ("429:2", 429), ("500", 502), ("503", 502), ("rst", 502)]
             {
                 let case = row("before content,", fault).raises(status).tried_again();
