@@ -1,11 +1,9 @@
-//! Short-lived JSON Web Tokens (RFC 7519) that a key was exchanged for. HS256 and nothing else: the one algorithm
-//! that is installed is the one that is asked for.
+//! Short-lived JSON Web Tokens (RFC 7519) that a key was exchanged for: three parts in base64url without padding,
+//! `header.claims.signature` (RFC 7515, section 7.1). HS256 and nothing else, whatever a header asks for.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hmac::{Hmac, Mac};
-use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
-use jsonwebtoken::errors::{Error as JwtError, ErrorKind};
-use jsonwebtoken::signature::{Error as SignatureError, Signer, Verifier};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
@@ -18,6 +16,8 @@ use crate::host::Time;
 const MAX_TEXT: usize = 4_096;
 /// How far the clock of the host that made a token may be ahead, in seconds.
 const SKEW: u64 = 60;
+/// The header of every token that is made here.
+const HEADER: &str = r#"{"typ":"JWT","alg":"HS256"}"#;
 
 /// What a token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,27 +61,24 @@ impl Claims {
     }
 }
 
-/// Signs. `None` where the library cannot, which its own types do not rule out.
+/// Signs. `None` where the claims cannot be written, which their types rule out.
 pub fn sign(secret: &str, claims: &Claims) -> Option<String> {
-    install();
-    encode(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(&signing_key(secret))).ok()
+    let claims = serde_json::to_vec(claims).ok()?;
+    let message = format!("{}.{}", BASE64.encode(HEADER), BASE64.encode(claims));
+    let signature = mac(secret, &message)?.finalize().into_bytes();
+    Some(format!("{message}.{}", BASE64.encode(signature)))
 }
 
 /// The claims of a token that this deployment signed, for its issuer and audience, and that has not expired. The
 /// error says what is wrong, and never the token.
 pub fn verify(secret: &str, auth: &Auth, text: &str, now: Time) -> Result<Claims, &'static str> {
-    install();
     if text.len() > MAX_TEXT {
         return Err("this token is too long");
     }
-    let mut rules = Validation::new(Algorithm::HS256);
-    rules.set_issuer(&[&auth.issuer]);
-    rules.set_audience(&[&auth.audience]);
-    rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-    // The library reads a clock of its own.
-    rules.validate_exp = false;
-    let token = decode::<Claims>(text, &DecodingKey::from_secret(&signing_key(secret)), &rules);
-    let claims = token.map_err(|error| said(&error))?.claims;
+    let claims = signed(secret, text)?;
+    if claims.iss != auth.issuer || claims.aud != auth.audience {
+        return Err("this token is for another deployment");
+    }
     let seconds = now.0.div_euclid(1_000);
     if seconds >= claims.exp {
         return Err("this token has expired: exchange your API key for another at /api/v1/auth/token");
@@ -92,99 +89,44 @@ pub fn verify(secret: &str, auth: &Auth, text: &str, now: Time) -> Result<Claims
     Ok(claims)
 }
 
-fn said(error: &JwtError) -> &'static str {
-    match error.kind() {
-        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => {
-            "this token is not signed with HS256"
-        }
-        ErrorKind::InvalidIssuer | ErrorKind::InvalidAudience => "this token is for another deployment",
-        _ => "this token is not valid here",
+/// The claims, once the signature over them holds. A header is only believed when it asks for what is done anyway, and
+/// names nothing that must be understood (`crit`: RFC 7515, section 4.1.11).
+fn signed(secret: &str, text: &str) -> Result<Claims, &'static str> {
+    #[derive(Deserialize)]
+    struct Header {
+        alg: String,
+        #[serde(default)]
+        crit: Option<serde_json::Value>,
     }
-}
-
-/// Keys are hashed with the secret itself; tokens are signed with another key made of it.
-fn signing_key(secret: &str) -> Vec<u8> {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return Vec::new() };
-    mac.update(b"opencode/jwt/v1");
-    mac.finalize().into_bytes().to_vec()
-}
-
-/// The library's algorithms are a process-wide choice; a second one is refused and changes nothing.
-fn install() {
-    static HS256: CryptoProvider = CryptoProvider {
-        signer_factory: |algorithm, key| {
-            let secret = key.inner_for(*algorithm)?;
-            Ok(Box::new(secret))
-        },
-        verifier_factory: |algorithm, key| Ok(Box::new(key.inner_for(*algorithm)?)),
-        key_utils: KeyUtils::new_unimplemented(),
-    };
-    let _ = HS256.install_default();
-}
-
-/// A key for HMAC-SHA-256.
-struct Hs256(Hmac<Sha256>);
-
-/// The part of the library's two key types that is needed here.
-trait Inner {
-    fn inner_for(&self, algorithm: Algorithm) -> Result<Hs256, JwtError>;
-}
-
-impl Inner for EncodingKey {
-    fn inner_for(&self, algorithm: Algorithm) -> Result<Hs256, JwtError> {
-        Hs256::new(algorithm, self.as_bytes())
+    const INVALID: &str = "this token is not valid here";
+    let (message, signature) = text.rsplit_once('.').ok_or(INVALID)?;
+    let (header, claims) = message.split_once('.').ok_or(INVALID)?;
+    let decoded = |part: &str| BASE64.decode(part).map_err(|_| INVALID);
+    let header: Header = serde_json::from_slice(&decoded(header)?).map_err(|_| INVALID)?;
+    if header.alg != "HS256" {
+        return Err("this token is not signed with HS256");
     }
+    // Compares in constant time.
+    let holds = mac(secret, message)
+        .is_some_and(|mac| decoded(signature).is_ok_and(|signature| mac.verify_slice(&signature).is_ok()));
+    if !holds || header.crit.is_some() {
+        return Err(INVALID);
+    }
+    serde_json::from_slice(&decoded(claims)?).map_err(|_| INVALID)
 }
 
-impl Inner for DecodingKey {
-    fn inner_for(&self, algorithm: Algorithm) -> Result<Hs256, JwtError> {
-        Hs256::new(algorithm, self.try_get_as_bytes()?)
-    }
-}
-
-impl Hs256 {
-    fn new(algorithm: Algorithm, key: &[u8]) -> Result<Self, JwtError> {
-        if algorithm != Algorithm::HS256 {
-            return Err(ErrorKind::InvalidAlgorithm.into());
-        }
-        Hmac::new_from_slice(key).map(Self).map_err(|_| ErrorKind::InvalidKeyFormat.into())
-    }
-}
-
-impl Signer<Vec<u8>> for Hs256 {
-    fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, SignatureError> {
-        let mut mac = self.0.clone();
-        mac.update(message);
-        Ok(mac.finalize().into_bytes().to_vec())
-    }
-}
-
-impl Verifier<Vec<u8>> for Hs256 {
-    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), SignatureError> {
-        let mut mac = self.0.clone();
-        mac.update(message);
-        // Compares in constant time.
-        mac.verify_slice(signature).map_err(|_| SignatureError::new())
-    }
-}
-
-impl JwtSigner for Hs256 {
-    fn algorithm(&self) -> Algorithm {
-        Algorithm::HS256
-    }
-}
-
-impl JwtVerifier for Hs256 {
-    fn algorithm(&self) -> Algorithm {
-        Algorithm::HS256
-    }
+/// Over a token's first two parts. Keys are hashed with the secret itself; tokens are signed with another key made of
+/// it.
+fn mac(secret: &str, message: &str) -> Option<Hmac<Sha256>> {
+    let mut key = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
+    key.update(b"opencode/jwt/v1");
+    let mut mac = Hmac::new_from_slice(&key.finalize().into_bytes()).ok()?;
+    mac.update(message.as_bytes());
+    Some(mac)
 }
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-
     use super::*;
 
     const SECRET: &str = "a secret of at least thirty-two bytes";
@@ -200,8 +142,8 @@ mod tests {
     /// A token whose header and claims are these, signed with the deployment's own key.
     fn forged(header: &str, claims: &str) -> String {
         let message = format!("{}.{}", BASE64.encode(header), BASE64.encode(claims));
-        let key = Hs256::new(Algorithm::HS256, &signing_key(SECRET)).unwrap();
-        format!("{message}.{}", BASE64.encode(key.try_sign(message.as_bytes()).unwrap()))
+        let signature = mac(SECRET, &message).unwrap().finalize().into_bytes();
+        format!("{message}.{}", BASE64.encode(signature))
     }
 
     #[test]
@@ -226,6 +168,9 @@ mod tests {
             forged(r#"{"alg":"RS256"}"#, &json),
             forged(r#"{"alg":"ES256"}"#, &json),
             forged("{}", &json),
+            forged("[]", &json),
+            forged(r#"{"alg":"HS256","crit":["b64"],"b64":false}"#, &json),
+            forged(hs256, &json.replace("\"aud\":\"opencode\"", "\"aud\":[\"opencode\"]")),
             forged(hs256, &json.replace("\"iss\":\"opencode\"", "\"iss\":\"other\"")),
             forged(hs256, &json.replace("\"aud\":\"opencode\"", "\"aud\":\"other\"")),
             forged(hs256, &json.replace("acme", "ACME")),
