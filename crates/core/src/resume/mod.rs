@@ -7,6 +7,8 @@
 
 mod record;
 mod replay;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

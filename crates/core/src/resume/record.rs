@@ -26,6 +26,8 @@ pub struct Tape {
     next: u64,
     pending: BytesMut,
     since: Time,
+    /// Whether what has gathered could not be kept the last time.
+    missed: bool,
     /// Nothing more can be kept.
     torn: bool,
 }
@@ -39,6 +41,7 @@ impl Tape {
             next: 0,
             pending: BytesMut::new(),
             since: Time::default(),
+            missed: false,
             torn: false,
         }
     }
@@ -77,7 +80,7 @@ impl Tape {
         match self.pending.len() {
             _ if self.torn => None,
             0 => None,
-            size if size >= SIZE => Some(self.since),
+            size if size >= SIZE && !self.missed => Some(self.since),
             _ => Some(self.since.plus(AGE)),
         }
     }
@@ -103,11 +106,14 @@ impl Tape {
     /// What had gathered is in the log.
     pub fn kept(&mut self) {
         self.pending.clear();
+        self.missed = false;
     }
 
-    /// What has gathered could not be kept: it is tried again with what comes, as long as that is not too much.
+    /// What has gathered could not be kept: it is tried again after a while with what has come by then, as long as that
+    /// is not too much.
     pub fn missed(&mut self, now: Time) {
         self.since = now;
+        self.missed = true;
         self.torn |= self.pending.len() > MOST;
     }
 }
