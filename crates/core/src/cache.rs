@@ -96,7 +96,10 @@ pub fn replay(value: &Bytes, shape: Shape, targets: &[Target]) -> Option<(String
         Shape::Whole => vec![Frame { events: dialect.decode_whole(&body), bytes: body }],
         Shape::Stream => {
             let mut decoder = dialect.decoder();
-            let frames = Splitter::default().push(&body).ok()?;
+            let mut splitter = Splitter::default();
+            let mut frames = splitter.push(&body).ok()?;
+            // A last frame that ends in a carriage return.
+            frames.extend(splitter.rest());
             frames.into_iter().map(|bytes| decoder.decode(bytes)).collect()
         }
     };

@@ -33,7 +33,7 @@ use crate::wire::answer::Answer;
 use crate::wire::conversation::Format;
 use crate::wire::event::{Finish, Usage};
 use crate::wire::prompt::Prompt;
-use crate::wire::{Dialect, Frame, schema};
+use crate::wire::{Dialect, Frame, continuation, schema};
 
 /// One answer to make.
 pub struct Job {
@@ -286,7 +286,8 @@ where
         let mut input = program.input_bound();
         if self.job.continuation {
             // Whoever goes on reads what was said before.
-            input = input.saturating_add(program.max_output().unwrap_or(reserve::DEFAULT_OUTPUT));
+            let said = program.max_output().unwrap_or(reserve::DEFAULT_OUTPUT);
+            input = input.saturating_add(said).saturating_add(continuation::overhead());
         }
         let asks = program.asks_left();
         let micros = reserve::worst_cost(&self.job.targets, asks, input, program.max_output());

@@ -11,6 +11,7 @@ mod streams;
 mod tasks;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::Stream;
@@ -193,6 +194,7 @@ async fn dispatch<H: Host>(
         });
     };
     let tenant = &identity.tenant;
+    let longest = Duration::from_millis(snapshot.config().deadlines.whole_ms);
     whole(match handler {
         handler if answers::is_one(handler) => {
             return Ok(left(answers::answer(host, snapshot, identity, asking, handler, id).await?));
@@ -200,10 +202,10 @@ async fn dispatch<H: Host>(
         Handler::CountTokens => answers::count_tokens(&asking)?,
         Handler::TaskEvents => return Ok(right(left(tasks::events(host, identity, &asking, id).await?))),
         Handler::StreamFollow => {
-            return Ok(right(right(left(streams::stream(host, identity, &asking, id).await?))));
+            return Ok(right(right(left(streams::stream(host, identity, &asking, longest, id).await?))));
         }
         Handler::ResponseFollow => {
-            return Ok(right(right(right(streams::answer(host, identity, &asking, id).await?))));
+            return Ok(right(right(right(streams::answer(host, identity, &asking, longest, id).await?))));
         }
         Handler::TaskCreate => tasks::create(&host, &snapshot, &identity, &asking).await?,
         Handler::TaskRead => tasks::read(&host, tenant, id).await?,

@@ -29,7 +29,7 @@ impl DurableObject for Owner {
 
     async fn fetch(&self, request: Request) -> Result<Response> {
         let keep = |task| self.state.wait_until(task);
-        answer(request.inner().clone()?, self.env.clone(), Place::Owner, keep).await.map(Response::from)
+        answer(Clone::clone(request.inner()), self.env.clone(), Place::Owner, keep).await.map(Response::from)
     }
 }
 
@@ -43,6 +43,8 @@ pub async fn ask(
     init.set_method(&request.method());
     init.set_headers(request.headers().as_ref());
     init.set_body(&Uint8Array::from(body));
+    // An answer that may not outlive its caller after all ends with it.
+    init.set_signal(Some(&request.signal()));
     let request = web_sys::Request::new_with_str_and_init(&request.url(), &init)?;
     let name = format!("{:032x}", edge.random());
     let stub = edge.env().durable_object(BINDING)?.get_by_name(&name)?;

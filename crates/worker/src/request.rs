@@ -95,8 +95,17 @@ async fn respond(
         Err(error) => return whole(head, admitted.refuse(&edge, &error)),
     };
     if place == Place::Front && admitted.outlives_its_caller(&body) {
-        send(head, owner::ask(&edge, &request, &body).await?);
-        return Ok(());
+        return match owner::ask(&edge, &request, &body).await {
+            Ok(response) => {
+                send(head, response);
+                Ok(())
+            }
+            Err(error) => {
+                console_error!("owner: {}", message(&error));
+                let error = Error::new(Kind::Unavailable, "nobody can own this answer now; try again");
+                whole(head, admitted.refuse(&edge, &error))
+            }
+        };
     }
     let (parts, reply) = serve(edge, admitted, body).await.into_parts();
     let stream = match reply {

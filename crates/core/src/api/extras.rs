@@ -61,10 +61,9 @@ impl Extras {
 
 /// Whether a request may ask for an answer that is resumable: quickly, and rather once too often.
 pub fn may_resume(headers: &HeaderMap, body: &[u8], flags: &Flags) -> bool {
-    let named = || {
-        let name = RESUMABLE.as_bytes();
-        body.windows(name.len()).any(|window| window == name)
-    };
+    let has = |text: &[u8]| body.windows(text.len()).any(|window| window == text);
+    // A member's name may be written with escapes.
+    let named = || has(RESUMABLE.as_bytes()) || has(b"\\u");
     flags.resumable || headers.contains_key("x-opencode-resumable") || named()
 }
 

@@ -51,24 +51,26 @@ impl Tape {
         if self.torn {
             return bytes;
         }
-        let Ok(frames) = self.splitter.push(&bytes) else {
+        let Ok(mut frames) = self.splitter.push(&bytes) else {
             self.torn = true;
             return bytes;
         };
+        // A carriage return at the end waits for a line feed that belongs to it: what comes here is whole.
+        frames.extend(self.splitter.rest());
         if self.pending.is_empty() {
             self.since = now;
         }
         let mut out = BytesMut::new();
         for frame in frames {
-            let has_data = std::str::from_utf8(&frame).is_ok_and(|text| sse::data(text).is_some());
             let before = self.pending.len();
-            if has_data {
-                self.pending.put_slice(format!("id: {}\n", self.next).as_bytes());
-                self.pending.put_slice(&frame);
+            let text = std::str::from_utf8(&frame).unwrap_or_default();
+            let numbered = !sse::is_comment(text);
+            if numbered {
+                sse::number(text, self.next, &mut self.pending);
                 self.next = self.next.saturating_add(1);
             }
             match self.pending.get(before..) {
-                Some(numbered) if has_data && self.shown => out.put_slice(numbered),
+                Some(frame) if numbered && self.shown => out.put_slice(frame),
                 _ => out.put_slice(&frame),
             }
         }
@@ -85,22 +87,20 @@ impl Tape {
         }
     }
 
-    /// The entries of what has gathered, with their ids; `ended` makes them the last. They stay gathered until
-    /// [`Self::kept`]: entries of the same events have the same ids.
-    pub fn segment(&self, ended: Option<Time>) -> Vec<(String, Bytes)> {
-        let none = self.torn || self.pending.is_empty();
-        let last = if none { self.next } else { self.next.saturating_sub(1) };
-        let mut parts: Vec<&[u8]> = if none { Vec::new() } else { self.pending.chunks(PART).collect() };
-        if parts.is_empty() && ended.is_some() {
-            parts.push(&[]);
-        }
-        let count = parts.len();
-        let numbered = parts.into_iter().enumerate().map(|(part, events)| {
-            let ended = ended.filter(|_| part.saturating_add(1) == count);
-            let mark = Mark { ended, lost: self.torn };
-            (format!("{last:010}-{part:02}"), entry(&mark, events))
-        });
-        numbered.collect()
+    /// The entries of what has gathered, with their ids. They stay gathered until [`Self::kept`]: entries of the same
+    /// events have the same ids.
+    pub fn segment(&self) -> Vec<(String, Bytes)> {
+        let last = self.next.saturating_sub(1);
+        let parts = if self.torn { &[][..] } else { &self.pending[..] }.chunks(PART).enumerate();
+        parts
+            .map(|(part, events)| (format!("{last:010}-{part:02}"), entry(&Mark::default(), events)))
+            .collect()
+    }
+
+    /// The last entry: an entry of its own, so that a segment whose keeping was in doubt cannot stand in its place.
+    pub fn end(&self, ended: Time) -> (String, Bytes) {
+        let mark = Mark { ended: Some(ended), lost: self.torn };
+        (format!("{:010}-00", self.next), entry(&mark, &[]))
     }
 
     /// What had gathered is in the log.

@@ -16,6 +16,11 @@ fn read_back(entries: &[(String, Bytes)], after: After) -> (String, Mark) {
     (text, replay.mark)
 }
 
+/// The entries of what has gathered, and of the end.
+fn all(tape: &Tape) -> Vec<(String, Bytes)> {
+    tape.segment().into_iter().chain([tape.end(NOW)]).collect()
+}
+
 #[test]
 fn what_was_said_is_read_back_from_any_event() {
     let mut tape = Tape::new(true);
@@ -25,11 +30,11 @@ fn what_was_said_is_read_back_from_any_event() {
         let said = tape.add(frame(&format!("{number}")), NOW);
         live.push(std::str::from_utf8(&said).unwrap().to_owned());
         if number % 3 == 2 {
-            entries.extend(tape.segment(None));
+            entries.extend(tape.segment());
             tape.kept();
         }
     }
-    entries.extend(tape.segment(Some(NOW)));
+    entries.extend(all(&tape));
     assert_eq!(read_back(&entries, After::Start).0, live.concat());
     for after in 0..7 {
         let (text, mark) = read_back(&entries, After::Event(after));
@@ -43,15 +48,26 @@ fn comments_pass_and_are_not_kept_and_every_line_end_is_kept_as_it_is() {
     let mut tape = Tape::new(false);
     let said = Bytes::from_static(b": ping\n\ndata: a\r\n\r\nevent: x\ndata: b\n\n");
     assert_eq!(tape.add(said.clone(), NOW), said);
-    let kept = read_back(&tape.segment(Some(NOW)), After::Start).0;
+    let kept = read_back(&all(&tape), After::Start).0;
     assert_eq!(kept, "id: 0\ndata: a\r\n\r\nid: 1\nevent: x\ndata: b\n\n");
+}
+
+#[test]
+fn ids_of_the_provider_give_way_and_a_last_carriage_return_waits_for_nothing() {
+    let mut tape = Tape::new(true);
+    for said in ["\u{feff}id: 7\ndata: a\n\n", "data: b\r\r", "id\ndata: c\r\r"] {
+        tape.add(Bytes::from(said), NOW);
+    }
+    let kept = read_back(&all(&tape), After::Start).0;
+    assert_eq!(kept, "id: 0\ndata: a\n\nid: 1\ndata: b\r\r\nid: 2\ndata: c\r\r\n");
+    assert_eq!(read_back(&all(&tape), After::Event(1)).0, "id: 2\ndata: c\r\r\n");
 }
 
 #[test]
 fn a_segment_larger_than_an_entry_lies_in_several() {
     let mut tape = Tape::new(true);
     let said = tape.add(frame(&"x".repeat(700_000)), NOW);
-    let entries = tape.segment(None);
+    let entries = tape.segment();
     assert_eq!(entries.len(), 3);
     assert!(entries.iter().all(|(_, value)| value.len() <= crate::host::MAX_ENTRY));
     assert_eq!(read_back(&entries, After::Start).0.as_bytes(), &said[..]);
@@ -62,11 +78,11 @@ fn a_segment_that_was_kept_in_part_comes_once() {
     let mut tape = Tape::new(true);
     let mut live = tape.add(frame(&"x".repeat(400_000)), NOW).to_vec();
     // Its second part was not kept; the next time there is more.
-    let mut entries = vec![tape.segment(None)[0].clone()];
+    let mut entries = vec![tape.segment()[0].clone()];
     tape.missed(NOW);
     assert_eq!(tape.due(), Some(NOW.plus(Duration::from_secs(1))), "not at once");
     live.extend_from_slice(&tape.add(frame("y"), NOW));
-    entries.extend(tape.segment(Some(NOW)));
+    entries.extend(all(&tape));
     assert_eq!(read_back(&entries, After::Start).0.as_bytes(), &live[..]);
     assert_eq!(read_back(&entries, After::Event(0)).0, "id: 1\ndata: y\n\n");
 }
@@ -75,7 +91,7 @@ fn a_segment_that_was_kept_in_part_comes_once() {
 fn what_cannot_be_kept_for_long_is_given_up_and_said_to_be() {
     let mut tape = Tape::new(true);
     let before = tape.add(frame("a"), NOW);
-    let mut entries = tape.segment(None);
+    let mut entries = tape.segment();
     tape.kept();
     for _ in 0..4 {
         tape.add(frame(&"x".repeat(900_000)), NOW);
@@ -83,7 +99,7 @@ fn what_cannot_be_kept_for_long_is_given_up_and_said_to_be() {
     }
     assert_eq!(tape.due(), None);
     assert_eq!(tape.add(frame("b"), NOW), frame("b"));
-    entries.extend(tape.segment(Some(NOW)));
+    entries.extend(all(&tape));
     let (text, mark) = read_back(&entries, After::Start);
     assert_eq!((text.as_bytes(), mark), (&before[..], Mark { ended: Some(NOW), lost: true }));
 }
@@ -94,6 +110,6 @@ fn answers_of_responses_are_read_from_their_own_numbers() {
     for number in 3..6 {
         tape.add(frame(&format!(r#"{{"sequence_number":{number}}}"#)), NOW);
     }
-    let (text, _) = read_back(&tape.segment(Some(NOW)), After::Sequence(4));
+    let (text, _) = read_back(&all(&tape), After::Sequence(4));
     assert_eq!(text, "id: 2\ndata: {\"sequence_number\":5}\n\n");
 }

@@ -90,6 +90,10 @@ where
         if self.host.now() >= self.job.started.plus(Duration::from_millis(plan.deadlines.whole_ms)) {
             return None;
         }
+        // What has ended is complete, whatever came after.
+        if self.gather.answer().finish.is_some() {
+            return None;
+        }
         let said = continuation::said(self.gather.answer()).filter(|_| !self.gather.is_odd())?;
         let conversation = continuation::of(self.answering.as_ref()?)?;
         let tokens = self.gather.parts(ask).fold(0, |sum: u64, it| sum.saturating_add(it.usage.output));

@@ -3,7 +3,7 @@
 use super::answer::{Answer, Block};
 use super::conversation::{Conversation, Format, Message, Part, Role};
 use super::event::Event;
-use super::prompt::Prompt;
+use super::prompt::{Prompt, estimate};
 use super::{Dialect, openai, request};
 use crate::call::Shape;
 
@@ -50,31 +50,43 @@ pub fn prompt(mut conversation: Conversation, said: &str, tokens: u64, prefill: 
     Some(Prompt::Own(Dialect::OpenAi, members))
 }
 
-/// Joins the second part to the first, which ended with a space or did not.
+/// Joins the second part to the first: spaces that both have at the seam stand there once.
 #[derive(Debug, Default)]
 pub struct Seam {
-    /// Whether spaces at the second part's beginning stand for those that the first ended with.
-    pub spaced: bool,
+    /// The spaces at the first part's end that the second may still repeat.
+    repeated: String,
 }
 
 impl Seam {
     /// After these words.
     pub fn after(said: &str) -> Self {
-        Self { spaced: said.ends_with(char::is_whitespace) }
+        Self { repeated: said.get(said.trim_end().len()..).unwrap_or_default().to_owned() }
     }
 
     /// An event of the second part as it follows the first: the answer has begun already, and has its spaces.
     pub fn join(&mut self, event: Event) -> Option<Event> {
         match event {
             Event::Start { .. } => None,
-            Event::Text(text) if self.spaced => {
-                let text = text.trim_start();
-                self.spaced = text.is_empty();
-                (!text.is_empty()).then(|| Event::Text(text.to_owned()))
+            Event::Text(text) if !self.repeated.is_empty() => {
+                let mut repeated = self.repeated.chars();
+                let mut rest = text.chars();
+                while !rest.as_str().is_empty() && rest.clone().next() == repeated.clone().next() {
+                    rest.next();
+                    repeated.next();
+                }
+                let rest = rest.as_str().to_owned();
+                self.repeated = if rest.is_empty() { repeated.as_str().to_owned() } else { String::new() };
+                (!rest.is_empty()).then_some(Event::Text(rest))
             }
             other => Some(other),
         }
     }
+}
+
+/// The input tokens that asking to go on takes beside what was said: for the hold.
+pub fn overhead() -> u64 {
+    // With room for the messages' frames.
+    estimate(GO_ON.len().saturating_add(64))
 }
 
 #[cfg(test)]
@@ -136,8 +148,11 @@ mod tests {
             });
             format!("{said}{}", texts.collect::<String>())
         };
-        assert_eq!(joined("a ", &[" ", " b", " c"]), "a b c");
+        assert_eq!(joined("a ", &[" b", " c"]), "a b c");
         assert_eq!(joined("a", &[" b"]), "a b");
         assert_eq!(joined("a ", &["b"]), "a b");
+        assert_eq!(joined("f():\n", &["    return"]), "f():\n    return");
+        assert_eq!(joined("f():\n", &["\n", "    return"]), "f():\n    return");
+        assert_eq!(joined("f():\n  ", &["\n", "  return"]), "f():\n  return");
     }
 }

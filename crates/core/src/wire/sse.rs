@@ -111,6 +111,36 @@ pub fn data(frame: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(joined))
 }
 
+/// Whether a frame says nothing: it has no line but comments and empty ones.
+pub fn is_comment(frame: &str) -> bool {
+    lines(frame).all(|line| line.starts_with([':', '\n', '\r']))
+}
+
+/// Writes a frame with an id in place of any that it has.
+pub fn number(frame: &str, id: u64, out: &mut BytesMut) {
+    let frame = frame.strip_prefix('\u{feff}').unwrap_or(frame);
+    out.extend_from_slice(format!("id: {id}\n").as_bytes());
+    for line in lines(frame).filter(|line| !line.trim_end().eq("id") && !line.starts_with("id:")) {
+        out.extend_from_slice(line.as_bytes());
+    }
+    if frame.ends_with('\r') {
+        out.extend_from_slice(b"\n");
+    }
+}
+
+/// Lines with their ends.
+fn lines(frame: &str) -> impl Iterator<Item = &str> {
+    let mut rest = frame;
+    std::iter::from_fn(move || {
+        let at = rest.find(['\n', '\r'])?;
+        let end =
+            if rest.get(at..)?.starts_with("\r\n") { at.saturating_add(2) } else { at.saturating_add(1) };
+        let (line, after) = rest.split_at_checked(end)?;
+        rest = after;
+        Some(line)
+    })
+}
+
 /// The `sequence_number` of a frame of Responses.
 pub fn sequence(frame: &str) -> Option<u64> {
     json(frame)?.get("sequence_number")?.as_u64()

@@ -11,7 +11,7 @@ use http::Response;
 
 use crate::api::response::{STREAM, event_stream, problem, set};
 use crate::error::{Error, Kind};
-use crate::host::{Host, Key};
+use crate::host::{Host, Key, Time};
 use crate::identity::Identity;
 use crate::resume::{self, After, HEAD, Head, KEEP, Replay};
 use crate::serve::{Asking, Reply};
@@ -24,21 +24,25 @@ use crate::wire::sse;
 const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 /// How many segments one look reads.
 const PAGE: usize = 100;
+/// How often in a row the log may fail to be read.
+const TRIES: u32 = 3;
 /// How long after its owner's time an answer that did not end is waited for.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// `GET /v1/streams/{id}`: the events after `Last-Event-ID`, or after the query's `starting_after`.
+/// `GET /v1/streams/{id}`: the events after `Last-Event-ID`, or after the query's `starting_after`. A caller follows for
+/// `longest`, which is no longer than the host lets a request live.
 pub async fn stream<H: Host>(
     host: H,
     identity: Identity,
     asking: &Asking,
+    longest: Duration,
     id: &str,
 ) -> Result<Response<Reply<impl Stream<Item = Bytes> + use<H>>>, Error> {
     let header = asking.headers.get("last-event-id").map(|value| value.to_str().unwrap_or("?"));
     let query = asking.uri.query().unwrap_or_default();
     let after = After::event(header.or(value(query, "starting_after")))?;
     let id = if trace::time_of(id).is_some() && id.len() == 26 { id } else { return Err(none()) };
-    follow(host, identity, id.to_owned(), after).await
+    follow(host, identity, id.to_owned(), after, longest).await
 }
 
 /// `GET /v1/responses/{id}?stream=true&starting_after=N`: the events after the one whose `sequence_number` is N.
@@ -46,6 +50,7 @@ pub async fn answer<H: Host>(
     host: H,
     identity: Identity,
     asking: &Asking,
+    longest: Duration,
     response: &str,
 ) -> Result<Response<Reply<impl Stream<Item = Bytes> + use<H>>>, Error> {
     let query = asking.uri.query().unwrap_or_default();
@@ -61,7 +66,7 @@ pub async fn answer<H: Host>(
     let key = resume::of_response(&identity.tenant, response);
     let id = host.read(&key, host.now()).await?.ok_or_else(none)?.value;
     let id = String::from_utf8_lossy(&id).into_owned();
-    follow(host, identity, id, after).await
+    follow(host, identity, id, after, longest).await
 }
 
 async fn follow<H: Host>(
@@ -69,6 +74,7 @@ async fn follow<H: Host>(
     identity: Identity,
     id: String,
     after: After,
+    longest: Duration,
 ) -> Result<Response<Reply<impl Stream<Item = Bytes> + use<H>>>, Error> {
     let log = resume::log(&identity.tenant, &id);
     let first = host.scan(&log, "", 1).await?;
@@ -81,6 +87,8 @@ async fn follow<H: Host>(
         ready: VecDeque::new(),
         pause: LOOK.0,
         over: false,
+        failed: 0,
+        until: host.now().plus(longest),
         host,
         log,
         head,
@@ -111,6 +119,10 @@ struct Follow<H> {
     ready: VecDeque<Bytes>,
     pause: Duration,
     over: bool,
+    /// How often in a row the log could not be read.
+    failed: u32,
+    /// How long this caller follows.
+    until: Time,
 }
 
 impl<H: Host> Follow<H> {
@@ -132,11 +144,20 @@ impl<H: Host> Follow<H> {
             if self.host.now() >= self.head.until.plus(GRACE) {
                 return Some(self.fail("the answer broke off: whoever gave it has died"));
             }
+            if self.host.now() >= self.until {
+                return Some(
+                    self.fail("the answer goes on: take it up again after the last event that was read"),
+                );
+            }
             if self.caller_left().await {
                 return None;
             }
-            if let Err(error) = self.look().await {
-                return Some(self.fail(&format!("the answer cannot be read now: {}", error.detail)));
+            match self.look().await {
+                Ok(()) => self.failed = 0,
+                Err(_) if self.failed < TRIES => self.failed = self.failed.saturating_add(1),
+                Err(error) => {
+                    return Some(self.fail(&format!("the answer cannot be read now: {}", error.detail)));
+                }
             }
         }
     }

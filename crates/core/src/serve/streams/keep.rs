@@ -8,10 +8,14 @@ use futures::future::{self, Either};
 use futures::{Stream, StreamExt, stream};
 
 use crate::error::Error;
-use crate::host::{Host, Key, Time};
+use crate::host::{Host, Key, Swap, Time};
 use crate::identity::Tenant;
 use crate::resume::{self, Head, Tape};
+use crate::wire::sse::Splitter;
 use crate::wire::{Dialect, sse};
+
+/// How long one entry may take to be kept.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where an answer is kept.
 pub struct Keeping {
@@ -118,9 +122,13 @@ impl<H: Host, S: Stream<Item = Bytes>> Keeper<H, S> {
 
     async fn append(&mut self, ended: Option<Time>) -> bool {
         let expires = Some(self.keeping.head.expires());
-        for (id, value) in self.tape.segment(ended) {
-            if self.host.append(&self.log, &id, value, expires).await.is_err() {
-                return false;
+        let end = ended.map(|ended| self.tape.end(ended));
+        for (id, value) in self.tape.segment().into_iter().chain(end) {
+            let append = pin!(self.host.append(&self.log, &id, value, expires));
+            // Neither the caller nor the provider waits for a store that does not answer.
+            match future::select(append, pin!(self.host.sleep(PATIENCE))).await {
+                Either::Left((Ok(_), _)) => {}
+                Either::Left((Err(_), _)) | Either::Right(_) => return false,
             }
         }
         true
@@ -128,14 +136,20 @@ impl<H: Host, S: Stream<Item = Bytes>> Keeper<H, S> {
 
     /// Notes the id under which a caller of Responses knows its answer.
     async fn name(&mut self, bytes: &Bytes) {
-        let frame = std::str::from_utf8(bytes).unwrap_or_default();
-        let first = frame.split("\n\n").next().unwrap_or_default();
-        let Some(response) = sse::response_id(first) else { return };
+        let frames = Splitter::default().push(bytes).unwrap_or_default();
+        let text = |frame: &Bytes| sse::response_id(std::str::from_utf8(frame).ok()?);
+        let Some(response) = frames.iter().find_map(text) else { return };
         self.named = true;
         let (tenant, head) = (&self.keeping.tenant, &self.keeping.head);
         let stream = Bytes::from(self.keeping.id.clone());
         let key = resume::of_response(tenant, &response);
-        // Without it the answer is still found by the stream's id.
-        let _ = self.host.swap(&key, 0, stream, Some(head.expires()), self.host.now()).await;
+        let expires = Some(head.expires());
+        // Without it the answer is still found by the stream's id. One that comes from the cache has an id that stood for
+        // another stream before.
+        if let Ok(Swap::Lost(Some(seen))) =
+            self.host.swap(&key, 0, stream.clone(), expires, self.host.now()).await
+        {
+            let _ = self.host.swap(&key, seen.version, stream, expires, self.host.now()).await;
+        }
     }
 }
