@@ -125,7 +125,7 @@ impl<H: Host, S: Stream<Item = Bytes>> Keeper<H, S> {
         let end = ended.map(|ended| self.tape.end(ended));
         for (id, value) in self.tape.segment().into_iter().chain(end) {
             let append = pin!(self.host.append(&self.log, &id, value, expires));
-            // Neither the caller nor the provider waits for a store that does not answer.
+            // The caller and the provider wait for it, but not for a store that does not answer.
             match future::select(append, pin!(self.host.sleep(PATIENCE))).await {
                 Either::Left((Ok(_), _)) => {}
                 Either::Left((Err(_), _)) | Either::Right(_) => return false,
