@@ -7,6 +7,7 @@ pub(crate) mod current;
 mod health;
 mod identify;
 mod keys;
+mod pace;
 mod streams;
 mod tasks;
 

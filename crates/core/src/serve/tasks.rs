@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures::future::{self, Either};
 use futures::{Stream, stream};
 use http::Response;
 use serde_json::json;
 
+use super::pace::Pace;
 use super::{Asking, Reply, no_task, task_id};
 use crate::api::answer::{self, Options};
 use crate::api::response::{event_stream, json_of, problem};
@@ -24,8 +24,8 @@ use crate::wire::sse;
 
 /// How long one connection follows a task; then it ends and the client comes back with `Last-Event-ID`.
 const FOLLOW: Duration = Duration::from_secs(55);
-/// Between two looks: at first, and at most.
-const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// Between two looks, at most.
+const LOOK: Duration = Duration::from_secs(2);
 /// How often a write that lost a race is tried again.
 const TRIES: usize = 5;
 
@@ -115,7 +115,7 @@ pub async fn events<H: Host>(
         tenant: identity.tenant,
         after: last.unwrap_or_default().to_owned(),
         until: asking.now.plus(FOLLOW),
-        pause: LOOK.0,
+        pace: Pace::new(LOOK),
         over: false,
         host,
         id,
@@ -131,7 +131,7 @@ struct Follow<H> {
     /// The last event that was sent.
     after: String,
     until: Time,
-    pause: Duration,
+    pace: Pace,
     over: bool,
 }
 
@@ -156,10 +156,10 @@ impl<H: Host> Follow<H> {
                 None => bytes.extend_from_slice(&self.fail(&no_task())),
             }
             if !bytes.is_empty() {
-                self.pause = LOOK.0;
+                self.pace.found();
                 return Some(bytes.freeze());
             }
-            if self.host.now() >= self.until || self.caller_left().await {
+            if self.host.now() >= self.until || self.pace.caller_left(&self.host).await {
                 return None;
             }
         }
@@ -175,15 +175,6 @@ impl<H: Host> Follow<H> {
             self.after = entry.id;
         }
         Ok(bytes)
-    }
-
-    /// Waits a while; whether the caller left meanwhile.
-    async fn caller_left(&mut self) -> bool {
-        let pause = self.pause;
-        self.pause = pause.saturating_mul(2).min(LOOK.1);
-        let gone = std::pin::pin!(self.host.gone());
-        let slept = std::pin::pin!(self.host.sleep(pause));
-        matches!(future::select(gone, slept).await, Either::Left(_))
     }
 
     fn fail(&mut self, error: &Error) -> Bytes {

@@ -1,11 +1,9 @@
 //! The side of those who come back: what they have not read yet, as it is kept.
 
 use std::collections::VecDeque;
-use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures::future::{self, Either};
 use futures::{Stream, stream};
 use http::Response;
 
@@ -14,14 +12,15 @@ use crate::error::{Error, Kind};
 use crate::host::{Host, Key, Time};
 use crate::identity::Identity;
 use crate::resume::{self, After, HEAD, Head, KEEP, Replay};
+use crate::serve::pace::Pace;
 use crate::serve::{Asking, Reply};
 use crate::trace;
 use crate::wire::answer::Head as Envelope;
 use crate::wire::dialect::Encoder;
 use crate::wire::sse;
 
-/// Between two looks: at first, and at most.
-const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+/// Between two looks, at most.
+const LOOK: Duration = Duration::from_secs(1);
 /// How many segments one look reads.
 const PAGE: usize = 100;
 /// How often in a row the log may fail to be read.
@@ -85,7 +84,7 @@ async fn follow<H: Host>(
         entry: after.entry(),
         replay: Replay::new(after),
         ready: VecDeque::new(),
-        pause: LOOK.0,
+        pace: Pace::new(LOOK),
         over: false,
         failed: 0,
         until: host.now().plus(longest),
@@ -117,7 +116,7 @@ struct Follow<H> {
     /// The last entry that was read.
     entry: String,
     ready: VecDeque<Bytes>,
-    pause: Duration,
+    pace: Pace,
     over: bool,
     /// How often in a row the log could not be read.
     failed: u32,
@@ -129,7 +128,7 @@ impl<H: Host> Follow<H> {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             if let Some(bytes) = self.ready.pop_front() {
-                self.pause = LOOK.0;
+                self.pace.found();
                 return Some(bytes);
             }
             if self.over {
@@ -149,7 +148,7 @@ impl<H: Host> Follow<H> {
                     self.fail("the answer goes on: take it up again after the last event that was read"),
                 );
             }
-            if self.caller_left().await {
+            if self.pace.caller_left(&self.host).await {
                 return None;
             }
             match self.look().await {
@@ -172,15 +171,6 @@ impl<H: Host> Follow<H> {
             }
         }
         Ok(())
-    }
-
-    /// Waits a while; whether the caller left meanwhile.
-    async fn caller_left(&mut self) -> bool {
-        let pause = self.pause;
-        self.pause = pause.saturating_mul(2).min(LOOK.1);
-        let gone = pin!(self.host.gone());
-        let slept = pin!(self.host.sleep(pause));
-        matches!(future::select(gone, slept).await, Either::Left(_))
     }
 
     /// An error in the words of the answer's dialect; nothing follows it.
