@@ -36,6 +36,7 @@ pub mod op;
 pub mod resume;
 pub mod route;
 pub mod run;
+pub mod sandbox;
 pub mod serve;
 pub mod snapshot;
 pub mod trace;

@@ -1,0 +1,20 @@
+//! The execution protocol, version 1: what the gateway asks of a sandbox and what a sandbox answers.
+//!
+//! A sandbox is reached as AWS Lambda is: `Invoke` takes an [`Execution`] as JSON and answers an [`Outcome`];
+//! `InvokeWithResponseStream` takes the same and answers [`Line`]s, one JSON object a line, of which the last holds the
+//! outcome. What code wrote is hostile and so is everything a sandbox says: the gateway holds it against [`bounds`].
+
+pub mod bounds;
+mod execution;
+mod files;
+mod outcome;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::execution::{Encoding, Execution, File, LANGUAGES, Language, Limits};
+pub use self::files::{Name, clash};
+pub use self::outcome::{Artifact, Isolation, Line, Outcome, Profile, Shown, Skipped, Status};
+
+/// The version of the protocol. A sandbox refuses another one.
+pub const VERSION: u32 = 1;

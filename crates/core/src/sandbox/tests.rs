@@ -1,0 +1,115 @@
+use super::{Encoding, Execution, File, LANGUAGES, Language, Name, clash};
+
+fn file(name: &str) -> File {
+    File { name: name.to_owned(), content: String::new(), encoding: Encoding::Utf8 }
+}
+
+/// What an execution that was changed is refused for, as its caller reads it.
+fn refused(change: impl FnOnce(&mut Execution)) -> Option<String> {
+    let mut execution = Execution::of("python", "print(1)");
+    change(&mut execution);
+    execution.check().err().and_then(|error| error.param)
+}
+
+#[test]
+fn a_bad_member_is_named() {
+    assert_eq!(refused(|_| {}), None);
+    assert_eq!(refused(|run| run.version = 2).as_deref(), Some("version"));
+    assert_eq!(refused(|run| run.language = "python3;id".into()).as_deref(), Some("language"));
+    assert_eq!(refused(|run| run.code = "x".repeat(super::bounds::CODE + 1)).as_deref(), Some("code"));
+    assert_eq!(refused(|run| run.code = "a\0b".into()).as_deref(), Some("code"));
+    assert_eq!(refused(|run| run.stdin = "x".repeat(super::bounds::STDIN + 1)).as_deref(), Some("stdin"));
+    assert_eq!(refused(|run| run.args = vec!["\0".into()]).as_deref(), Some("args"));
+    assert_eq!(refused(|run| run.limits.wall_ms = 0).as_deref(), Some("limits.wall_ms"));
+    assert_eq!(refused(|run| run.limits.processes = u64::MAX).as_deref(), Some("limits.processes"));
+    assert_eq!(refused(|run| run.files = vec![file("a"), file("a/b")]).as_deref(), Some("files"));
+    let torn = File { name: "a".into(), content: "=".into(), encoding: Encoding::Base64 };
+    assert_eq!(refused(|run| run.files = vec![torn]).as_deref(), Some("files[0].content"));
+}
+
+#[test]
+fn variables_that_change_how_an_interpreter_starts_are_refused() {
+    for name in [
+        "LD_PRELOAD",
+        "PYTHONPATH",
+        "NODE_OPTIONS",
+        "BASH_ENV",
+        "IFS",
+        "path",
+        "AWS_REGION",
+        "",
+        "1A",
+        "A-B",
+        "A=B",
+    ] {
+        let refused = refused(|run| drop(run.env.insert(name.to_owned(), String::new())));
+        assert_eq!(refused.as_deref(), Some("env"), "{name}");
+    }
+    assert_eq!(refused(|run| drop(run.env.insert("GREETING".into(), "hé\n".into()))), None);
+}
+
+#[test]
+fn names_stay_below_the_folder() {
+    for name in ["a", "a.txt", "a/b/c.csv", "ünïcode.txt", ".hidden", "a b", "...", "a;b", "数据.csv"] {
+        assert!(Name::parse(name).is_some(), "{name}");
+    }
+    let (long, deep) = ("x".repeat(256), "d/".repeat(8) + "x");
+    let bad = [
+        "",
+        "/a",
+        "../x",
+        "a/../../b",
+        "a//b",
+        "a/",
+        "./a",
+        "a/.",
+        "C:\\x",
+        "C:x",
+        "a\\b",
+        "a\0b",
+        "a\nb",
+        "e\u{301}",
+    ];
+    for name in bad.into_iter().chain([long.as_str(), deep.as_str(), "a\u{202e}txt.exe"]) {
+        assert_eq!(Name::parse(name), None, "{name:?}");
+    }
+}
+
+#[test]
+fn names_that_cannot_stand_side_by_side_are_found() {
+    for (names, found) in [
+        (&["a", "b", "c/d", "c/e"][..], None),
+        (&["a", "a"], Some("a")),
+        (&["a", "A"], Some("A")),
+        (&["É", "é"], Some("é")),
+        (&["a", "a/b"], Some("a/b")),
+        (&["a/b", "a"], Some("a")),
+        (&["a/b/c", "A/B"], Some("A/B")),
+    ] {
+        assert_eq!(clash(names.iter().copied()), found, "{names:?}");
+    }
+}
+
+#[test]
+fn languages_have_one_name_each() {
+    let names: Vec<_> = LANGUAGES.iter().flat_map(|row| row.aliases.iter().chain([&row.name])).collect();
+    let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+    assert_eq!(names.len(), distinct.len());
+    assert_eq!(Language::find("py").map(|row| row.name), Some("python"));
+    assert_eq!(Language::find("Python"), None);
+}
+
+#[test]
+fn an_execution_is_read_with_its_defaults() {
+    let execution: Execution =
+        serde_json::from_str(r#"{"version":1,"language":"bash","code":"ls","limits":{"wall_ms":500}}"#)
+            .unwrap();
+    assert_eq!(execution.limits.wall_ms, 500);
+    assert_eq!(execution.limits.processes, super::Limits::default().processes);
+    assert!(
+        serde_json::from_str::<Execution>(
+            r#"{"version":1,"language":"bash","code":"ls","limits":{"wall":5}}"#
+        )
+        .is_err()
+    );
+}
