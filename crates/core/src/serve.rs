@@ -11,6 +11,8 @@ mod pace;
 mod streams;
 mod tasks;
 
+pub(crate) use answers::is_answer;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,7 +118,7 @@ impl Admitted {
     /// request to someone who does not.
     pub fn outlives_its_caller(&self, body: &[u8]) -> bool {
         let flags = self.identity.as_ref().map(|it| self.snapshot.config().flags(&it.tenant));
-        answers::is_one(self.row.handler)
+        is_answer(self.row.handler)
             && flags.is_some_and(|flags| extras::may_resume(&self.asking.headers, body, &flags))
     }
 
@@ -197,7 +199,7 @@ async fn dispatch<H: Host>(
     let tenant = &identity.tenant;
     let longest = Duration::from_millis(snapshot.config().deadlines.whole_ms);
     whole(match handler {
-        handler if answers::is_one(handler) => {
+        handler if is_answer(handler) => {
             return Ok(left(answers::answer(host, snapshot, identity, asking, handler, id).await?));
         }
         Handler::CountTokens => answers::count_tokens(&asking)?,

@@ -4,11 +4,15 @@ use serde_json::{Map, Value, json};
 
 use super::routes::{Access, Gives, Handler, ROUTES, Row, Takes};
 use super::{Surface, surface};
-use crate::serve::SMALL;
+use crate::serve::{SMALL, is_answer};
 use crate::wire::json::parse;
 
 /// Bodies by name.
 const SCHEMAS: &str = include_str!("schemas.json");
+/// What the headers of a request for an answer may say, by name.
+const PARAMETERS: &str = include_str!("parameters.json");
+/// All of [`PARAMETERS`].
+const HEADERS: [&str; 6] = ["targets", "hedge", "resumable", "continuation", "cache", "trace"];
 
 /// The description of this deployment. `max_body` is the largest request body that it takes, in bytes.
 pub fn document(max_body: usize) -> Value {
@@ -20,6 +24,7 @@ pub fn document(max_body: usize) -> Value {
         }
     }
     let schemas: Value = parse(SCHEMAS).unwrap_or_default();
+    let parameters: Value = parse(PARAMETERS).unwrap_or_default();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -36,6 +41,7 @@ pub fn document(max_body: usize) -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas,
+            "parameters": parameters,
             "securitySchemes": {"key": {
                 "type": "http",
                 "scheme": "bearer",
@@ -119,7 +125,10 @@ fn parameters(row: &Row) -> impl Iterator<Item = Value> {
     });
     let last = json!({"name": "last-event-id", "in": "header", "schema": {"type": "integer", "minimum": 0}});
     let streamed = json!({"name": "stream", "in": "query", "required": true, "schema": {"const": true}});
-    path.chain(page.into_iter().filter(move |_| paged))
+    let headers = HEADERS.into_iter().filter(|_| is_answer(row.handler));
+    let headers = headers.map(|name| json!({"$ref": format!("#/components/parameters/{name}")}));
+    path.chain(headers)
+        .chain(page.into_iter().filter(move |_| paged))
         .chain(follows.then_some(after))
         .chain((row.handler == Handler::StreamFollow).then_some(last))
         .chain((row.handler == Handler::ResponseFollow).then_some(streamed))
@@ -264,6 +273,7 @@ mod tests {
         for reference in found {
             assert!(document.pointer(reference.strip_prefix('#').unwrap()).is_some(), "{reference}");
         }
+        assert_eq!(document["components"]["parameters"].as_object().unwrap().len(), HEADERS.len());
         let planned = &document["paths"]["/api/v1/search"]["post"];
         assert_eq!(planned["x-status"], "planned");
         assert!(planned["responses"].get("200").is_none());

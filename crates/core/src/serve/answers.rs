@@ -112,7 +112,7 @@ pub async fn answer<H: Host>(
 }
 
 /// Whether what a route gives is an answer.
-pub fn is_one(handler: Handler) -> bool {
+pub fn is_answer(handler: Handler) -> bool {
     let platform = matches!(handler, Handler::Chat | Handler::ChatStream | Handler::Embeddings);
     platform || own(handler).is_some()
 }
