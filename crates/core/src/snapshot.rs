@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::call::breaker::Breakers;
 use crate::config::Config;
 use crate::config::rows::KeyRow;
@@ -30,6 +32,8 @@ pub(crate) struct Shared {
     pub development: Option<KeyRow>,
     breakers: Mutex<Breakers>,
     rings: Mutex<BTreeMap<Tenant, (Time, Arc<KeyRing>)>>,
+    /// What the stores said when somebody last asked whether they can be used.
+    stores: Mutex<Option<(Time, Value)>>,
 }
 
 /// How long a tenant's keys are believed without looking again.
@@ -38,10 +42,18 @@ const RING: Duration = Duration::from_secs(30);
 const NO_KEY: Duration = Duration::from_millis(100);
 /// How many tenants' keys are remembered.
 const MAX_RINGS: usize = 10_000;
+/// How long what the stores said is repeated: the question is open to everyone, and each store that is asked costs.
+const STORES: Duration = Duration::from_secs(1);
 
 impl Shared {
     pub fn new(secret: String, development: Option<KeyRow>) -> Arc<Self> {
-        Arc::new(Self { secret, development, breakers: Mutex::default(), rings: Mutex::default() })
+        Arc::new(Self {
+            secret,
+            development,
+            breakers: Mutex::default(),
+            rings: Mutex::default(),
+            stores: Mutex::default(),
+        })
     }
 }
 
@@ -54,6 +66,17 @@ impl Snapshot {
     pub(crate) fn with_problem(&self, problem: Option<String>) -> Arc<Self> {
         let (config, shared) = (self.config.clone(), Arc::clone(&self.shared));
         Arc::new(Self { config, max_body: self.max_body, problem, shared })
+    }
+
+    /// What the stores said less than a second ago.
+    pub(crate) fn stores(&self, now: Time) -> Option<Value> {
+        let stores = self.shared.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        stores.as_ref().filter(|(at, _)| *at <= now && now < at.plus(STORES)).map(|(_, said)| said.clone())
+    }
+
+    /// Remembers what the stores say now.
+    pub(crate) fn keep_stores(&self, now: Time, said: Value) {
+        *self.shared.stores.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, said));
     }
 
     /// The configuration.
@@ -109,5 +132,21 @@ impl Snapshot {
             rings.clear();
         }
         rings.insert(tenant.clone(), (now, Arc::clone(ring)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_stores_said_is_repeated_for_a_second() {
+        let config = Config::parse("").unwrap();
+        let snapshot = Snapshot::new(config, 0, Shared::new(String::new(), None));
+        assert_eq!(snapshot.stores(Time(5_000)), None);
+        snapshot.keep_stores(Time(5_000), Value::Bool(true));
+        let later = snapshot.with_problem(None);
+        let said = [4_999, 5_000, 5_999, 6_000].map(|at| later.stores(Time(at)).is_some());
+        assert_eq!(said, [false, true, true, false]);
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::Response;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::api::response::json_of;
 use crate::host::{Host, Key, StoreError};
@@ -31,19 +31,9 @@ pub fn status(snapshot: &Snapshot) -> Response<Bytes> {
 /// for each. The cache is not among them, since an answer never needs it; nor is a newer configuration that cannot be
 /// used, since the one in force still serves, but it is reported.
 pub async fn ready<H: Host>(host: &H, snapshot: &Snapshot) -> Response<Bytes> {
-    let (now, system) = (host.now(), Tenant::system());
-    let key = Key::new(&system, "ready");
-    let checks = [
-        ("records", said(host.read(&key, now).await)),
-        ("counters", said(host.overdue(&system, now, 1).await)),
-        ("logs", said(host.scan(&key, "", 1).await)),
-        ("blobs", said(host.get(&key, now).await)),
-        ("queue", queue(host.waiting().await)),
-        ("targets", targets(host, snapshot)),
-    ];
-    let ready = checks.iter().all(|(_, check)| check.get("ok") == Some(&Value::Bool(true)));
-    let checks: serde_json::Map<String, Value> =
-        checks.into_iter().map(|(name, check)| (name.to_owned(), check)).collect();
+    let mut checks = stores(host, snapshot).await;
+    checks.insert("targets".to_owned(), targets(host, snapshot));
+    let ready = checks.values().all(|check| check.get("ok") == Some(&Value::Bool(true)));
     let status = if ready { "ready" } else { "not_ready" };
     let configuration = match snapshot.problem() {
         None => json!({"ok": true}),
@@ -51,6 +41,26 @@ pub async fn ready<H: Host>(host: &H, snapshot: &Snapshot) -> Response<Bytes> {
     };
     let body = json!({"status": status, "checks": checks, "configuration": configuration});
     json_of(if ready { 200 } else { 503 }, &body)
+}
+
+/// What the stores and the queue say, asked at most once a second.
+async fn stores<H: Host>(host: &H, snapshot: &Snapshot) -> Map<String, Value> {
+    let (now, system) = (host.now(), Tenant::system());
+    if let Some(Value::Object(said)) = snapshot.stores(now) {
+        return said;
+    }
+    let key = Key::new(&system, "ready");
+    let checks = [
+        ("records", said(host.read(&key, now).await)),
+        ("counters", said(host.overdue(&system, now, 1).await)),
+        ("logs", said(host.scan(&key, "", 1).await)),
+        ("blobs", said(host.get(&key, now).await)),
+        ("queue", queue(host.waiting().await)),
+    ];
+    let checks: Map<String, Value> =
+        checks.map(|(name, check)| (name.to_owned(), check)).into_iter().collect();
+    snapshot.keep_stores(now, Value::Object(checks.clone()));
+    checks
 }
 
 fn said<T>(result: Result<T, StoreError>) -> Value {
@@ -83,7 +93,7 @@ fn targets<H: Host>(host: &H, snapshot: &Snapshot) -> Value {
     });
     let rows: Vec<(String, String)> = rows.collect();
     let ok = rows.iter().any(|(_, state)| state == "ready");
-    let states: serde_json::Map<String, Value> =
+    let states: Map<String, Value> =
         rows.into_iter().map(|(name, state)| (name, Value::String(state))).collect();
     json!({"ok": ok, "targets": states})
 }
