@@ -1,9 +1,10 @@
 //! How each tool is installed: by its registry's ordinary client, from lists with fixed versions.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::failure::{Doing, Result};
+use crate::failure::{Doing, Result, failed};
 use crate::{process, workspace};
 
 const COMPONENTS: [&str; 2] = ["rustfmt", "clippy"];
@@ -60,32 +61,79 @@ pub fn java(to: &Path) -> Result<()> {
 
 /// A program from the crates registry, compiled quickly rather than well: it runs for seconds.
 pub fn crate_binary(name: &str, version: &str, to: &Path) -> Result<()> {
-    let target = to.join("target");
-    let install = |locked: bool| {
-        let mut cargo = process::cargo();
-        cargo.args(["install", "--quiet", name, "--version", version, "--root"]).arg(to).current_dir(to);
-        cargo.env("CARGO_TARGET_DIR", &target).env("CARGO_INCREMENTAL", "0");
-        let profile = [
-            ("LTO", "off"),
-            ("OPT_LEVEL", "1"),
-            ("CODEGEN_UNITS", "16"),
-            ("DEBUG", "0"),
-            ("STRIP", "symbols"),
-        ];
-        for (key, value) in profile {
-            cargo.env(format!("CARGO_PROFILE_RELEASE_{key}"), value);
-        }
-        if locked {
-            cargo.arg("--locked");
-        }
-        process::run(&mut cargo)
-    };
+    let from = ["--version", version, name];
     // A lock file may name a version that a registry's mirror does not have yet.
-    install(true).or_else(|_| {
+    compile(&from, true, to).or_else(|_| {
         println!("tools: {name} cannot be built with its own lock file here; building it without");
-        install(false)
-    })?;
-    fs::remove_dir_all(&target).doing(format!("remove what building {name} left"))
+        compile(&from, false, to)
+    })
+}
+
+/// `worker-build` with TLS in Rust. As it is published it needs OpenSSL's headers, which a machine with the stated
+/// prerequisites has not; it uses TLS to download what our build brings along, so never.
+pub fn worker_build(version: &str, to: &Path) -> Result<()> {
+    let source = to.join("source");
+    crate_source("worker-build", version, &source)?;
+    for (file, from, by) in [
+        ("Cargo.toml", "\"native-tls\"", "\"rustls\""),
+        ("src/binary.rs", "TlsProvider::NativeTls", "TlsProvider::Rustls"),
+    ] {
+        let file = source.join(file);
+        let text = fs::read_to_string(&file).doing(format!("read {}", file.display()))?;
+        fs::write(&file, text.replace(from, by)).doing(format!("write {}", file.display()))?;
+    }
+    compile(&["--path".as_ref(), source.as_os_str()], false, to)?;
+    fs::remove_dir_all(&source).doing("remove the source of worker-build")
+}
+
+fn compile<S: AsRef<OsStr>>(from: &[S], locked: bool, to: &Path) -> Result<()> {
+    let target = to.join("target");
+    let mut cargo = process::cargo();
+    cargo.args(["install", "--quiet", "--root"]).arg(to).args(from).current_dir(to);
+    cargo.env("CARGO_TARGET_DIR", &target).env("CARGO_INCREMENTAL", "0");
+    let profile =
+        [("LTO", "off"), ("OPT_LEVEL", "1"), ("CODEGEN_UNITS", "16"), ("DEBUG", "0"), ("STRIP", "symbols")];
+    for (key, value) in profile {
+        cargo.env(format!("CARGO_PROFILE_RELEASE_{key}"), value);
+    }
+    cargo.args(locked.then_some("--locked"));
+    process::run(&mut cargo)?;
+    fs::remove_dir_all(&target).doing("remove what the build left")
+}
+
+/// The source of a crate, by a package that depends on it: cargo has no other way to ask for one.
+fn crate_source(name: &str, version: &str, to: &Path) -> Result<()> {
+    let asks = to.join("asks");
+    fs::create_dir_all(asks.join("src")).doing("make a folder for a package")?;
+    let manifest = format!(
+        "[package]\nname = \"asks\"\nedition = \"2024\"\n[dependencies]\n{name} = \"={version}\"\n[workspace]\n"
+    );
+    fs::write(asks.join("Cargo.toml"), manifest).doing("write a package")?;
+    fs::write(asks.join("src/lib.rs"), "").doing("write a package")?;
+    process::run(process::cargo().args(["fetch", "--quiet"]).current_dir(&asks))?;
+    fs::remove_dir_all(&asks).doing("remove a package")?;
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).unwrap_or_default();
+    let registries = fs::read_dir(home.join("registry/src")).doing("look for what cargo has fetched")?;
+    let found =
+        registries.flatten().map(|it| it.path().join(format!("{name}-{version}"))).find(|it| it.is_dir());
+    match found {
+        Some(found) => copy(&found, to),
+        None => failed(format!("cargo has fetched no source of {name} {version}")),
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).doing(format!("make {}", to.display()))?;
+    for entry in fs::read_dir(from).doing(format!("read {}", from.display()))?.flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to)?;
+        } else {
+            fs::copy(&from, &to).doing(format!("copy {}", from.display()))?;
+        }
+    }
+    Ok(())
 }
 
 fn has_wasm() -> bool {

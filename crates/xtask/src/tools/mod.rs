@@ -78,9 +78,7 @@ pub fn set_up(wanted: &[Tool]) -> Result<Tools> {
             Tool::Python => folders(tool)?.fill(|to| install::python(to, "requirements.txt"))?,
             Tool::Clients => folders(tool)?.fill(install::clients)?,
             Tool::Java => folders(tool)?.fill(install::java)?,
-            Tool::WorkerBuild => {
-                folders(tool)?.fill(|to| install::crate_binary("worker-build", WORKER_BUILD, to))?
-            }
+            Tool::WorkerBuild => folders(tool)?.fill(|to| install::worker_build(WORKER_BUILD, to))?,
             Tool::WasmBindgen => {
                 let version = workspace::locked_version("wasm-bindgen")?;
                 folders(tool)?.fill(|to| install::crate_binary("wasm-bindgen-cli", &version, to))?;
