@@ -19,6 +19,8 @@ use crate::golden::{DIALECTS, head};
 const MAX_CUT: usize = 512 * 1024;
 /// Longer frames are not cut in two at every byte, but at every sixteenth: the time grows with the square.
 const LONG: usize = 8 * 1024;
+/// The member that says what was left out.
+const OMITTED: &str = "opencode_omitted";
 
 /// A genuine answer: read to its end, to the letter and to the token, and told in every dialect.
 pub fn succeeds(dialect: Dialect, recorded: &Recorded) -> Result<(), Failed> {
@@ -81,7 +83,10 @@ fn told(caller: Dialect, played: &Played, answer: &Answer, own: bool) -> Result<
     same("the stream", &outline(&streamed, own), &outline(answer, own))?;
     same("the stream's usage", &counts(streamed.usage), &counts(usage))?;
 
-    let whole = caller.whole(&head, answer);
+    let mut whole = caller.whole(&head, answer);
+    let omitted = whole.as_object_mut().and_then(|whole| whole.remove(OMITTED));
+    same("what the whole says was left out", &omitted, &answer.omitted.note())?;
+    same("what the stream says was left out", &omissions(&out)?, &Vec::from_iter(omitted))?;
     if caller == Dialect::Responses {
         same("the object of the stream's last event", &last(&out)?["response"], &whole)?;
     }
@@ -96,6 +101,14 @@ fn last(stream: &[u8]) -> Result<Value, Failed> {
     let stream = String::from_utf8_lossy(stream);
     let data = stream.lines().rev().find_map(|line| line.strip_prefix("data: "));
     Ok(serde_json::from_str(data.ok_or("nothing was written")?)?)
+}
+
+/// What its frames say was left out.
+fn omissions(stream: &[u8]) -> Result<Vec<Value>, Failed> {
+    let stream = String::from_utf8_lossy(stream);
+    let data = stream.lines().filter_map(|line| line.strip_prefix("data: "));
+    let said = data.filter(|data| data.contains(OMITTED)).map(serde_json::from_str::<Value>);
+    Ok(said.map(|data| Ok(data?[OMITTED].take())).collect::<Result<_, serde_json::Error>>()?)
 }
 
 /// What every dialect can say; in its own one, also what it thought and how it is sealed.

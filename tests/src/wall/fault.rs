@@ -66,6 +66,8 @@ pub enum Fault {
     UsageMissing,
     /// A good answer in an unusual spelling.
     Odd,
+    /// A good answer with things beside its text that only its dialect has.
+    Rich,
     /// A good answer, but the call of this number waits for [`super::Wall::release`].
     Hold(usize),
 }
@@ -178,6 +180,7 @@ fn fault(word: &str, numbers: &Numbers) -> Option<(Fault, Content)> {
         "length" => counted(Fault::Length, 5),
         "usage-missing" => (Fault::UsageMissing, good),
         "odd" => (Fault::Odd, good),
+        "rich" => (Fault::Rich, good),
         "flaky" => (Fault::Flaky(numbers.count(1)), good),
         "500-once" => (Fault::Flaky(1), good),
         "flap" => (Fault::Flap(numbers.count(1).max(1)), good),

@@ -52,6 +52,7 @@
 //! | `flap:N` (1) | 503 for N calls of the model, good for N, and so on | the same | S15 |
 //! | `usage-missing` | good, but no usage is reported | the same | |
 //! | `odd` | good, in an unusual spelling: [`Dialect::odd`] | the same | |
+//! | `rich` | good, with things beside its text that only its dialect has: [`Dialect::rich`] | the same | |
 //! | `hold:N` (1) | as `stage`, but the tag's call N waits for [`Wall::release`] | the same | |
 //!
 //! | content | what is said |
@@ -87,6 +88,7 @@ use tokio::sync::Notify;
 
 pub use self::answer::{SEAL, THOUGHTS, USAGE, Usage};
 pub use self::dialect::odd::{ODD, ODD_TEXT, ODD_WHOLE};
+pub use self::dialect::rich;
 pub use self::dialect::{Dialect, KEY};
 use self::stats::Book;
 pub use self::stats::{Call, End, Stats};

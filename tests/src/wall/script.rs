@@ -102,6 +102,7 @@ fn streamed(order: &Order, asked: &Asked, answer: &Answer) -> Vec<Step> {
     let mut steps = vec![Step::Stream];
     match order.fault {
         Fault::Odd => steps.push(Step::Raw(asked.dialect.odd().0)),
+        Fault::Rich => steps.push(Step::Raw(asked.dialect.rich().0)),
         Fault::Filter => steps.push(Step::Say(Say::Blocked)),
         Fault::Error(0) => steps.push(Step::Say(Say::Error(Reason::Broke))),
         Fault::EarlyError => {
@@ -191,6 +192,7 @@ fn whole(order: &Order, asked: &Asked, answer: &Answer) -> Vec<Step> {
     let good = |body: String| Step::Whole(200, String::new(), body);
     match order.fault {
         Fault::Odd => vec![good(dialect.odd().1.to_owned())],
+        Fault::Rich => vec![good(dialect.rich().1.to_owned())],
         Fault::Filter => vec![good(dialect.blocked(asked).unwrap_or_default())],
         Fault::Error(_) | Fault::EarlyError => vec![good(dialect.failed(asked))],
         Fault::Malformed(_) => vec![good("{\"choices\":[".to_owned())],

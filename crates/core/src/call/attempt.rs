@@ -266,7 +266,8 @@ impl Attempt {
                 Event::Text(text) | Event::Thinking(text) | Event::Refusal(text) => self.content(text.len()),
                 Event::Tool(tool) => self.content(tool.arguments.len()),
                 Event::Sealed(_) => {}
-                Event::Other(bytes) => self.content(*bytes),
+                Event::Other(other) if other.is_content => self.content(other.bytes),
+                Event::Other(_) => {}
                 Event::Usage(usage) => self.report.usage = Some(*usage),
                 Event::Finish(_) => self.finished = true,
                 Event::Start { .. } | Event::Failed { .. } | Event::End | Event::Unreadable => {}

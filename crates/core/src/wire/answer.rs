@@ -2,6 +2,7 @@
 
 use super::conversation::Seal;
 use super::event::{Event, Finish, ToolDelta, Usage};
+use super::omitted::Omitted;
 
 /// The most bytes of one answer's text, thinking and arguments that are kept.
 pub const MAX_KEPT: usize = 1024 * 1024;
@@ -34,6 +35,8 @@ pub struct Answer {
     pub finish: Option<Finish>,
     /// The last that was reported.
     pub usage: Usage,
+    /// What it has beside its blocks.
+    pub omitted: Omitted,
     size: usize,
     cut: bool,
 }
@@ -90,8 +93,8 @@ impl Answer {
                 Some(Block::Thinking { seal: last @ None, .. }) if !seal.hidden => *last = Some(seal.clone()),
                 _ => self.push(Block::Thinking { text: String::new(), seal: Some(seal.clone()) }),
             },
-            Event::Start { .. } | Event::Other(_) | Event::Failed { .. } | Event::End | Event::Unreadable => {
-            }
+            Event::Other(other) => self.omitted.add(other),
+            Event::Start { .. } | Event::Failed { .. } | Event::End | Event::Unreadable => {}
         }
     }
 

@@ -9,10 +9,14 @@ use super::answer::{Answer, Head};
 use super::conversation::{Cannot, Conversation};
 use super::event::{Event, Usage};
 use super::json::{self, Members};
+use super::omitted::Omitted;
 use super::refusal::Refusal;
 use super::{Dialect, Frame, anthropic, gemini, openai, responses, sse};
 use crate::call::Shape;
 use crate::error::Error;
+
+/// The member that says what was left out of an answer: the same in all dialects.
+const OMITTED: &str = "opencode_omitted";
 
 /// Runs an expression on the module of a dialect.
 macro_rules! of {
@@ -89,17 +93,16 @@ impl Dialect {
 
     /// Writes a stream.
     pub fn encoder(self, head: Head) -> Encoder {
-        match self {
-            Self::OpenAi => Encoder::OpenAi(openai::Encoder::new(head)),
-            Self::Responses => Encoder::Responses(responses::Encoder::new(head)),
-            Self::Anthropic => Encoder::Anthropic(anthropic::Encoder::new(head)),
-            Self::Gemini => Encoder::Gemini(gemini::Encoder::new(head)),
-        }
+        Encoder { dialect: self, head, writer: None, omitted: Omitted::default() }
     }
 
-    /// Writes an answer that is not streamed.
+    /// Writes an answer that is not streamed, with what was left out of it.
     pub fn whole(self, head: &Head, answer: &Answer) -> Value {
-        of!(self, it => it::whole(head, answer))
+        let mut whole = of!(self, it => it::whole(head, answer));
+        if let (Some(members), Some(note)) = (whole.as_object_mut(), answer.omitted.note()) {
+            members.insert(OMITTED.to_owned(), note);
+        }
+        whole
     }
 
     /// A failure in the dialect's envelope.
@@ -157,54 +160,79 @@ impl Decoder {
     }
 }
 
-/// Writes one stream.
-#[allow(missing_docs)] // One for each dialect.
-pub enum Encoder {
+/// Writes one stream, and says at its end what was left out of it.
+pub struct Encoder {
+    dialect: Dialect,
+    head: Head,
+    /// Made when there is something to write.
+    writer: Option<Writer>,
+    omitted: Omitted,
+}
+
+/// One for each dialect.
+enum Writer {
     OpenAi(openai::Encoder),
     Responses(responses::Encoder),
     Anthropic(anthropic::Encoder),
     Gemini(gemini::Encoder),
 }
 
+/// Runs an expression on the encoder of a dialect.
+macro_rules! run {
+    ($self:expr, $encoder:ident => $run:expr) => {
+        match $self.writer() {
+            Writer::OpenAi($encoder) => $run,
+            Writer::Responses($encoder) => $run,
+            Writer::Anthropic($encoder) => $run,
+            Writer::Gemini($encoder) => $run,
+        }
+    };
+}
+
 impl Encoder {
     /// The frames of an event.
     pub fn event(&mut self, event: &Event, out: &mut BytesMut) {
-        match self {
-            Self::OpenAi(encoder) => encoder.event(event, out),
-            Self::Responses(encoder) => encoder.event(event, out),
-            Self::Anthropic(encoder) => encoder.event(event, out),
-            Self::Gemini(encoder) => encoder.event(event, out),
+        match event {
+            Event::Other(other) => self.omitted.add(other),
+            event => run!(self, encoder => encoder.event(event, out)),
         }
     }
 
-    /// Says that another target goes on, in an event that every client of the dialect reads past: `note` stands in its
-    /// member `opencode_continued`.
-    pub fn continued(&mut self, note: &Value, out: &mut BytesMut) {
-        match self {
-            Self::OpenAi(encoder) => encoder.continued(note, out),
-            Self::Responses(encoder) => encoder.continued(note, out),
-            Self::Anthropic(encoder) => encoder.continued(note, out),
-            Self::Gemini(encoder) => encoder.continued(note, out),
-        }
+    /// A note in an event that every client of the dialect reads past: it stands in the member `name`.
+    pub fn aside(&mut self, name: &str, note: &Value, out: &mut BytesMut) {
+        run!(self, encoder => encoder.aside(name, note, out));
     }
 
-    /// The genuine end.
+    /// The genuine end. What was left out is said before the reason, with which a client may stop reading.
     pub fn tail(&mut self, usage: Usage, out: &mut BytesMut) {
-        match self {
-            Self::OpenAi(encoder) => encoder.tail(usage, out),
-            Self::Responses(encoder) => encoder.tail(usage, out),
-            Self::Anthropic(encoder) => encoder.tail(usage, out),
-            Self::Gemini(encoder) => encoder.tail(usage, out),
+        if let Some(note) = self.omitted.note() {
+            self.aside(OMITTED, &note, out);
         }
+        run!(self, encoder => encoder.tail(usage, out));
     }
 
     /// The error that ends a broken stream, and nothing that looks like an end.
     pub fn broken(&mut self, error: &Error, trace: &str, out: &mut BytesMut) {
-        match self {
-            Self::OpenAi(encoder) => encoder.broken(error, trace, out),
-            Self::Responses(encoder) => encoder.broken(error, trace, out),
-            Self::Anthropic(encoder) => encoder.broken(error, trace, out),
-            Self::Gemini(encoder) => encoder.broken(error, trace, out),
+        run!(self, encoder => encoder.broken(error, trace, out));
+    }
+
+    /// Counts on from where the events of another writer ended, in the dialect whose events have numbers.
+    pub fn go_on(&mut self, number: u64) {
+        if let Writer::Responses(encoder) = self.writer() {
+            encoder.go_on(number);
         }
+    }
+
+    fn writer(&mut self) -> &mut Writer {
+        let (dialect, head) = (self.dialect, &mut self.head);
+        self.writer.get_or_insert_with(|| {
+            let head = std::mem::take(head);
+            match dialect {
+                Dialect::OpenAi => Writer::OpenAi(openai::Encoder::new(head)),
+                Dialect::Responses => Writer::Responses(responses::Encoder::new(head)),
+                Dialect::Anthropic => Writer::Anthropic(anthropic::Encoder::new(head)),
+                Dialect::Gemini => Writer::Gemini(gemini::Encoder::new(head)),
+            }
+        })
     }
 }

@@ -24,8 +24,8 @@ pub enum Event {
     Refusal(String),
     /// A piece of a tool call.
     Tool(ToolDelta),
-    /// Content that these events do not name, with its size in bytes: a caller of the same dialect gets it.
-    Other(usize),
+    /// What these events do not name: a caller of the same dialect gets it, any other is told that it is left out.
+    Other(Other),
     /// Why the answer ended: said by the provider, never made up.
     Finish(Finish),
     /// Token counts; the last one counts.
@@ -49,10 +49,52 @@ impl Event {
     pub fn is_content(&self) -> bool {
         match self {
             Self::Text(text) | Self::Thinking(text) | Self::Refusal(text) => !text.is_empty(),
-            Self::Tool(_) | Self::Sealed(_) | Self::Other(_) | Self::Finish(_) => true,
+            Self::Tool(_) | Self::Sealed(_) | Self::Finish(_) => true,
+            Self::Other(other) => other.is_content,
             Self::Start { .. } | Self::Usage(_) | Self::Failed { .. } | Self::End | Self::Unreadable => false,
         }
     }
+
+    /// Content of a kind that has no event of its own, of this many bytes.
+    pub fn other(what: &str, bytes: usize) -> Self {
+        Self::Other(Other { what: name(what), count: 1, bytes, is_content: true })
+    }
+
+    /// A further piece of such content.
+    pub fn piece(what: &str, bytes: usize) -> Self {
+        Self::Other(Other { what: name(what), count: 0, bytes, is_content: true })
+    }
+
+    /// What is said about content: a citation, what it is grounded on.
+    pub fn about(what: &str, bytes: usize) -> Self {
+        Self::Other(Other { what: name(what), count: 1, bytes, is_content: false })
+    }
+}
+
+/// What the neutral events do not name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// The provider's name of it: ASCII letters, digits, `_`, `-` and `.`, at most [`MAX_NAME`].
+    pub what: String,
+    /// How many; 0 for a further piece of one.
+    pub count: u32,
+    /// The size of its JSON or its text.
+    pub bytes: usize,
+    /// Whether it is content; otherwise it is about content.
+    pub is_content: bool,
+}
+
+/// The longest name of what the neutral events do not name, in bytes.
+const MAX_NAME: usize = 64;
+
+/// A provider's word as a name that can stand anywhere.
+fn name(what: &str) -> String {
+    let plain = |char: char| {
+        let fits = char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '.');
+        if fits { char } else { '_' }
+    };
+    let what = if what.is_empty() { "unnamed" } else { what };
+    what.chars().take(MAX_NAME).map(plain).collect()
 }
 
 /// A piece of a tool call.

@@ -8,6 +8,7 @@ pub mod dialect;
 pub mod event;
 pub mod gemini;
 pub mod json;
+pub mod omitted;
 pub mod openai;
 pub mod prompt;
 pub mod refusal;

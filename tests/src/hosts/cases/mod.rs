@@ -9,6 +9,7 @@ mod failover;
 mod identity;
 mod input;
 mod leaving;
+mod omitted;
 mod platform;
 mod resume;
 mod routes;
@@ -71,7 +72,7 @@ use case;
 
 /// Every case.
 pub fn all() -> Vec<Case> {
-    let files: [&[Case]; 13] = [
+    let files: [&[Case]; 14] = [
         routes::CASES,
         answer::CASES,
         failover::CASES,
@@ -79,6 +80,7 @@ pub fn all() -> Vec<Case> {
         leaving::CASES,
         resume::CASES,
         continuation::CASES,
+        omitted::CASES,
         crash::CASES,
         platform::CASES,
         identity::CASES,

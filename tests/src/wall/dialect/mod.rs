@@ -5,6 +5,7 @@ pub mod gemini;
 pub mod messages;
 pub mod odd;
 pub mod responses;
+pub mod rich;
 
 use super::answer::Answer;
 use super::asked::Asked;
@@ -165,6 +166,16 @@ impl Dialect {
             Self::Responses => (odd::RESPONSES, odd::RESPONSES_WHOLE),
             Self::Messages => (odd::MESSAGES, odd::MESSAGES_WHOLE),
             Self::Gemini => (odd::GEMINI, odd::GEMINI_WHOLE),
+        }
+    }
+
+    /// A stream with things that other dialects have no word for, and the same answer not streamed.
+    pub fn rich(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Chat => (rich::CHAT, rich::CHAT_WHOLE),
+            Self::Responses => (rich::RESPONSES, rich::RESPONSES_WHOLE),
+            Self::Messages => (rich::MESSAGES, rich::MESSAGES_WHOLE),
+            Self::Gemini => (rich::GEMINI, rich::GEMINI_WHOLE),
         }
     }
 }

@@ -7,7 +7,9 @@ use super::note;
 use crate::api::response::problem;
 use crate::error::Error;
 use crate::run::{Began, Continued, Final};
+use crate::wire::answer::{Answer, Block};
 use crate::wire::event::Event;
+use crate::wire::omitted::Omitted;
 use crate::wire::{Frame, sse};
 
 /// The platform's events: `start`, `progress`, `reasoning`, `token`, then `result` and `end`, or `error`.
@@ -81,7 +83,7 @@ impl Platform {
     }
 
     fn result(&self, text: &str, last: &Final, time_ms: u64) -> Value {
-        json!({
+        let mut result = json!({
             text: last.answer.text(),
             "mode": self.mode,
             "trace_id": self.trace,
@@ -89,6 +91,26 @@ impl Platform {
             "time_ms": time_ms,
             "target": self.target,
             "tried": last.tried,
-        })
+        });
+        if let (Some(result), Some(note)) = (result.as_object_mut(), omitted(&last.answer).note()) {
+            result.insert("omitted".to_owned(), note);
+        }
+        result
     }
+}
+
+/// What these events have no word for: refusals and calls, beside what no dialect names.
+fn omitted(answer: &Answer) -> Omitted {
+    let mut omitted = answer.omitted.clone();
+    for block in &answer.blocks {
+        let other = match block {
+            Block::Refusal(text) => Event::other("refusal", text.len()),
+            Block::Tool(tool) => Event::other("tool_call", tool.arguments.len()),
+            Block::Text(_) | Block::Thinking { .. } => continue,
+        };
+        if let Event::Other(other) = other {
+            omitted.add(&other);
+        }
+    }
+    omitted
 }

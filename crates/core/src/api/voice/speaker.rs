@@ -86,7 +86,7 @@ impl Speaker {
     pub fn continued(&mut self, continued: &Continued) -> Bytes {
         let mut out = BytesMut::new();
         if let State::Writing(encoder) = &mut self.state {
-            encoder.continued(&note(continued), &mut out);
+            encoder.aside("opencode_continued", &note(continued), &mut out);
         }
         out.freeze()
     }
@@ -141,9 +141,7 @@ impl Speaker {
             State::Passing(passing) => {
                 let number = passing.next_number();
                 let mut encoder = self.encoder();
-                if let Encoder::Responses(encoder) = &mut encoder {
-                    encoder.go_on(number);
-                }
+                encoder.go_on(number);
                 encoder.broken(error, trace, &mut out);
             }
         }

@@ -16,7 +16,6 @@ use crate::serve::pace::Pace;
 use crate::serve::{Asking, Reply};
 use crate::trace;
 use crate::wire::answer::Head as Envelope;
-use crate::wire::dialect::Encoder;
 use crate::wire::sse;
 
 /// Between two looks, at most.
@@ -182,9 +181,7 @@ impl<H: Host> Follow<H> {
         };
         let mut out = BytesMut::new();
         let mut encoder = dialect.encoder(Envelope::default());
-        if let Encoder::Responses(encoder) = &mut encoder {
-            encoder.go_on(self.replay.next());
-        }
+        encoder.go_on(self.replay.next());
         encoder.broken(&error, &self.head.trace, &mut out);
         out.freeze()
     }

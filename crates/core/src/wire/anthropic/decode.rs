@@ -16,6 +16,11 @@ use crate::wire::{Dialect, Frame, sse};
 /// How many blocks of one answer may be open at once; the provider opens one.
 const MAX_OPEN: usize = 64;
 
+/// The name of what has none that can be read.
+pub(super) const UNREAD: &str = "content_block";
+/// The name of citations, which come one by one in a stream.
+const CITATIONS: &str = "citations";
+
 /// Reads one stream, frame by frame.
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -34,8 +39,8 @@ pub struct Decoder {
 enum Open {
     /// Its arguments follow in pieces. `input` is what came at once: it counts where no piece comes.
     Tool { index: u32, input: Option<String>, pieces: bool },
-    /// Text, thinking, and what only this dialect has.
-    Other,
+    /// Text, thinking, and what only this dialect has, by its kind.
+    Other(String),
 }
 
 #[derive(Deserialize)]
@@ -175,8 +180,8 @@ impl Decoder {
     fn block(&mut self, index: u64, raw: Option<&RawValue>) -> Vec<Event> {
         let Some(raw) = raw else { return vec![Event::Unreadable] };
         let Ok(block) = parse::<Block<'_>>(raw.get()) else {
-            self.keep(index, Open::Other);
-            return vec![Event::Other(raw.get().len())];
+            self.keep(index, Open::Other(UNREAD.to_owned()));
+            return vec![Event::other(UNREAD, raw.get().len())];
         };
         let mut events = Vec::new();
         let open = match &*block.kind {
@@ -187,9 +192,10 @@ impl Decoder {
                 let input = block.input.map(RawValue::get).filter(|input| !is_empty_object(input));
                 Open::Tool { index: tool, input: input.map(str::to_owned), pieces: false }
             }
-            _ => {
+            kind => {
+                let open = Open::Other(kind.to_owned());
                 block_events(block, raw.get().len(), &mut events);
-                Open::Other
+                open
             }
         };
         self.keep(index, open);
@@ -205,7 +211,7 @@ impl Decoder {
     fn delta(&mut self, index: u64, raw: Option<&RawValue>) -> Vec<Event> {
         let Some(raw) = raw else { return vec![Event::Unreadable] };
         let size = raw.get().len();
-        let Ok(delta) = parse::<Delta<'_>>(raw.get()) else { return vec![Event::Other(size)] };
+        let Ok(delta) = parse::<Delta<'_>>(raw.get()) else { return vec![Event::piece(UNREAD, size)] };
         let some = |text: Option<String>| text.filter(|text| !text.is_empty());
         let event = match &*delta.kind {
             "text_delta" => some(delta.text).map(Event::Text),
@@ -216,10 +222,12 @@ impl Decoder {
                     *pieces = true;
                     Some(Event::Tool(tool_piece(*index, piece)))
                 }
-                (Some(piece), _) => Some(Event::Other(piece.len())),
+                (Some(piece), Some(Open::Other(kind))) => Some(Event::piece(kind, piece.len())),
+                (Some(piece), None) => Some(Event::piece(UNREAD, piece.len())),
                 (None, _) => None,
             },
-            _ => Some(Event::Other(size)),
+            "citations_delta" => Some(Event::about(CITATIONS, size)),
+            kind => Some(Event::piece(kind, size)),
         };
         event.into_iter().collect()
     }
@@ -257,9 +265,9 @@ pub(super) fn block_events(block: Block<'_>, size: usize, events: &mut Vec<Event
     match &*block.kind {
         "text" => {
             events.extend(some(block.text).map(Event::Text));
-            let citations = block.citations.map(RawValue::get);
-            let citations = citations.filter(|citations| !matches!(*citations, "[]" | "null"));
-            events.extend(citations.map(|citations| Event::Other(citations.len())));
+            let citations = block.citations.and_then(|raw| parse::<Vec<&RawValue>>(raw.get()).ok());
+            let citations = citations.into_iter().flatten();
+            events.extend(citations.map(|citation| Event::about(CITATIONS, citation.get().len())));
         }
         "thinking" => {
             events.extend(some(block.thinking).map(Event::Thinking));
@@ -269,7 +277,7 @@ pub(super) fn block_events(block: Block<'_>, size: usize, events: &mut Vec<Event
             let seal = |value| Seal { dialect: Dialect::Anthropic, value, hidden: true, item: None };
             events.extend(some(block.data).map(|data| Event::Sealed(seal(data))));
         }
-        _ => events.push(Event::Other(size)),
+        kind => events.push(Event::other(kind, size)),
     }
 }
 

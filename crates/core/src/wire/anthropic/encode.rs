@@ -127,9 +127,9 @@ impl Encoder {
     }
 
     /// A ping: clients are told to read past those alone.
-    pub fn continued(&mut self, note: &Value, out: &mut BytesMut) {
+    pub fn aside(&mut self, name: &str, note: &Value, out: &mut BytesMut) {
         self.begin(out);
-        put("ping", &json!({"type": "ping", "opencode_continued": note}), out);
+        put("ping", &json!({"type": "ping", name: note}), out);
     }
 
     /// A break: the error, and nothing that looks like an end.

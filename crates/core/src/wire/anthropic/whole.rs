@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::counts::Counts;
-use super::decode::{Block, block_events, failed, finish, tool_start};
+use super::decode::{Block, UNREAD, block_events, failed, finish, tool_start};
 use super::encode::{counts, sealed_block, signature, stop_reason, tool_id, tool_seal};
 use crate::wire::answer::{self, Answer, Head};
 use crate::wire::event::{Event, ToolDelta};
@@ -43,7 +43,7 @@ pub fn decode_whole(body: &[u8]) -> Vec<Event> {
                 tools = tools.saturating_add(1);
             }
             Ok(block) => block_events(block, raw.get().len(), &mut events),
-            Err(_) => events.push(Event::Other(raw.get().len())),
+            Err(_) => events.push(Event::other(UNREAD, raw.get().len())),
         }
     }
     let counts = message.usage.and_then(|raw| parse::<Counts>(raw.get()).ok());

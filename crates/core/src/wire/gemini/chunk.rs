@@ -35,6 +35,12 @@ pub(super) struct Candidate<'a> {
     pub(super) finish_reason: Option<String>,
     #[serde(default)]
     pub(super) finish_message: Option<String>,
+    #[serde(default, borrow)]
+    pub(super) grounding_metadata: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    pub(super) citation_metadata: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    pub(super) url_context_metadata: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]

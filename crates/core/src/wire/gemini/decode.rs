@@ -73,7 +73,7 @@ impl Decoder {
             self.candidate(candidate, &mut events);
         }
         if let Some(content) = chunk.server_content.filter(|content| content.get() != "{}") {
-            events.push(Event::Other(content.get().len()));
+            events.push(Event::other("serverContent", content.get().len()));
         }
         events.extend(chunk.usage_metadata.and_then(|counts| self.usage(counts)).map(Event::Usage));
         events
@@ -89,6 +89,14 @@ impl Decoder {
         }
         for part in candidate.content.and_then(|content| content.parts).unwrap_or_default() {
             self.part(index, part, events);
+        }
+        for (name, about) in [
+            ("groundingMetadata", candidate.grounding_metadata),
+            ("citationMetadata", candidate.citation_metadata),
+            ("urlContextMetadata", candidate.url_context_metadata),
+        ] {
+            let about = about.map(RawValue::get).filter(|about| !matches!(*about, "{}" | "null"));
+            events.extend(about.map(|about| Event::about(name, about.len())));
         }
         let Some(reason) = candidate.finish_reason else { return };
         // Some models leave out the last piece of a call; it is whole if the model was done.
@@ -109,7 +117,7 @@ impl Decoder {
 
     fn part(&mut self, candidate: u32, raw: &RawValue, events: &mut Vec<Event>) {
         let Ok(part) = parse::<Part<'_>>(raw.get()) else {
-            events.push(Event::Other(raw.get().len()));
+            events.push(Event::other("part", raw.get().len()));
             return;
         };
         let signature = part.thought_signature.filter(|signature| !signature.is_empty());
@@ -118,8 +126,7 @@ impl Decoder {
             return;
         }
         match part.text {
-            None if has_other(raw) => events.push(Event::Other(raw.get().len())),
-            None => {}
+            None => events.extend(other(raw).map(|name| Event::other(&name, raw.get().len()))),
             Some(text) if text.is_empty() => {}
             Some(text) if part.thought == Some(true) => events.push(Event::Thinking(text)),
             Some(text) => events.push(Event::Text(text)),
@@ -212,15 +219,14 @@ fn leniently(data: &str) -> Vec<Event> {
         return vec![reported(error)];
     }
     match parse(data) {
-        Ok(Value::Object(_)) => vec![Event::Other(data.len())],
+        Ok(Value::Object(_)) => vec![Event::other("candidates", data.len())],
         _ => vec![Event::Unreadable],
     }
 }
 
-/// Whether a part without a text has anything but the marks that go with one: `inlineData`, `executableCode`, whatever
-/// comes next.
-fn has_other(part: &RawValue) -> bool {
+/// What a part without a text has beside the marks that go with one: `inlineData`, `executableCode`, whatever comes next.
+fn other(part: &RawValue) -> Option<String> {
     let marks = ["text", "thought", "thoughtSignature", "partMetadata"];
     let members = parse::<BTreeMap<String, IgnoredAny>>(part.get()).unwrap_or_default();
-    members.keys().any(|name| !marks.contains(&name.as_str()))
+    members.into_keys().find(|name| !marks.contains(&name.as_str()))
 }

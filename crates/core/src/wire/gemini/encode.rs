@@ -72,9 +72,9 @@ impl Encoder {
     }
 
     /// A chunk with an empty text.
-    pub fn continued(&mut self, note: &Value, out: &mut BytesMut) {
+    pub fn aside(&mut self, name: &str, note: &Value, out: &mut BytesMut) {
         let candidate = r#"{"content":{"parts":[{"text":""}],"role":"model"},"index":0}"#;
-        let chunk = format!(r#"{{"candidates":[{candidate}],"opencode_continued":{note}{}}}"#, self.names);
+        let chunk = format!(r#"{{"candidates":[{candidate}],"{name}":{note}{}}}"#, self.names);
         frame(&chunk, out);
     }
 

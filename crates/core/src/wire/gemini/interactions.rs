@@ -139,7 +139,7 @@ impl Decoder {
     fn piece(&mut self, step: u32, raw: Option<&RawValue>, first: bool, events: &mut Vec<Event>) {
         let Some(raw) = raw else { return };
         let Ok(piece) = parse::<Piece<'_>>(raw.get()) else {
-            events.push(Event::Other(raw.get().len()));
+            events.push(Event::other("step", raw.get().len()));
             return;
         };
         let signature = piece.signature.filter(|signature| !signature.is_empty());
@@ -160,7 +160,7 @@ impl Decoder {
                 let open = self.open.iter_mut().find(|open| open.step == step);
                 let (Some(text), Some(open)) = (text, open) else {
                     // Of a built-in tool.
-                    events.push(Event::Other(raw.get().len()));
+                    events.push(Event::piece("arguments_delta", raw.get().len()));
                     return;
                 };
                 open.pieces = true;
@@ -178,7 +178,8 @@ impl Decoder {
             "thought" | "thought_summary" => events.extend(inner.map(Event::Thinking)),
             "thought_signature" | "user_input" => {}
             // Pictures, built-in tools and their results, annotations, whatever comes next.
-            _ => events.push(Event::Other(raw.get().len())),
+            kind if first => events.push(Event::other(kind, raw.get().len())),
+            kind => events.push(Event::piece(kind, raw.get().len())),
         }
         events.extend(seal.map(Event::Sealed));
     }

@@ -40,7 +40,7 @@ impl Calls {
             return Some(Event::Tool(ToolDelta { index, id: None, name, arguments, seal: None }));
         }
         if self.0.len() >= MAX_CALLS {
-            return Some(Event::Other(arguments.len()));
+            return Some(Event::piece("tool_calls", arguments.len()));
         }
         let position = u32::try_from(self.0.len()).ok()?;
         self.0.push(Begun { choice, wire: index, id: id.clone(), named: name.is_some() });

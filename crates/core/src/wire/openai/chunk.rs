@@ -61,8 +61,8 @@ pub struct Delta {
     pub refusal: Option<String>,
     pub tool_calls: Vec<ToolCall>,
     pub reasoning_details: Vec<Value>,
-    /// How many bytes of anything else: audio, legacy function calls, whatever comes next.
-    pub others: usize,
+    /// Anything else: audio, legacy function calls, whatever comes next.
+    pub others: Vec<(String, Value)>,
 }
 
 #[derive(Deserialize)]
@@ -156,8 +156,7 @@ enum Name {
     Role,
     /// Mistral's; it repeats the choice's.
     Index,
-    #[serde(other)]
-    Other,
+    Other(String),
 }
 
 impl<'de> Deserialize<'de> for Delta {
@@ -187,10 +186,8 @@ impl<'de> Deserialize<'de> for Delta {
                         Name::Role | Name::Index => {
                             map.next_value::<IgnoredAny>()?;
                         }
-                        Name::Other => {
-                            let value: Value = map.next_value()?;
-                            let size = if is_blank(&value) { 0 } else { value.to_string().len() };
-                            delta.others = delta.others.saturating_add(size);
+                        Name::Other(name) => {
+                            delta.others.push((name, map.next_value()?));
                         }
                     }
                 }
@@ -290,7 +287,8 @@ fn count(number: Option<f64>) -> u64 {
     number.unwrap_or(0.0) as u64
 }
 
-fn is_blank(value: &Value) -> bool {
+/// Whether it says nothing.
+pub fn is_blank(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.is_empty(),

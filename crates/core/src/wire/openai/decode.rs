@@ -5,7 +5,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::calls::Calls;
-use super::chunk::{Choice, Chunk, Content, Counts, Reported};
+use super::chunk::{Choice, Chunk, Content, Counts, Reported, is_blank};
 use super::details;
 use crate::wire::Frame;
 use crate::wire::event::{Event, Finish, Usage};
@@ -63,7 +63,7 @@ impl Decoder {
             let said = choice.get("delta").or(choice.get("message")).and_then(|delta| delta.get("content"));
             events.push(match said.and_then(Value::as_str).filter(|text| !text.is_empty()) {
                 Some(text) => Event::Text(text.to_owned()),
-                None => Event::Other(choice.to_string().len()),
+                None => Event::other("choices", choice.to_string().len()),
             });
             let index =
                 choice.get("index").and_then(Value::as_u64).and_then(|index| u32::try_from(index).ok());
@@ -125,9 +125,7 @@ impl Decoder {
             let index = if whole { Some(at) } else { call.index };
             events.extend(self.calls.piece(choice.index, index, call, answer));
         }
-        if delta.others > 0 {
-            events.push(Event::Other(delta.others));
-        }
+        events.extend(delta.others.iter().flat_map(|(name, value)| others(name, value)));
         self.finish(choice.index, choice.finish_reason.as_deref(), events);
     }
 
@@ -169,7 +167,7 @@ fn embeddings(answer: Chunk<'_>) -> Vec<Event> {
     if !data.starts_with('[') {
         return vec![Event::Unreadable];
     }
-    let mut events = vec![Event::Other(data.len()), Event::Finish(Finish::Stop)];
+    let mut events = vec![Event::other("data", data.len()), Event::Finish(Finish::Stop)];
     events.extend(answer.usage.and_then(Counts::usage).map(Event::Usage));
     events
 }
@@ -181,7 +179,8 @@ fn is_error(chunk: &Chunk<'_>) -> bool {
 /// A piece of content in Mistral's form: `{"type":"thinking","thinking":[{"type":"text","text":…}]}` or text.
 fn part(part: Value) -> Option<Event> {
     let text = |part: &Value| part.get("text").and_then(Value::as_str).map(str::to_owned);
-    let event = match part.get("type").and_then(Value::as_str) {
+    let kind = part.get("type").and_then(Value::as_str);
+    let event = match kind {
         Some("text") => text(&part).map(Event::Text),
         Some("thinking") => {
             let pieces = part.get("thinking").and_then(Value::as_array);
@@ -192,7 +191,20 @@ fn part(part: Value) -> Option<Event> {
     match event {
         Some(Event::Text(text) | Event::Thinking(text)) if text.is_empty() => None,
         Some(event) => Some(event),
-        None => Some(Event::Other(part.to_string().len())),
+        None => Some(Event::other(kind.unwrap_or("content"), part.to_string().len())),
+    }
+}
+
+/// A member that has no event of its own: a list's things, one by one, or a piece of one thing.
+fn others(name: &str, value: &Value) -> Vec<Event> {
+    let event = |value: &Value, event: fn(&str, usize) -> Event| event(name, value.to_string().len());
+    match value {
+        _ if is_blank(value) => Vec::new(),
+        Value::Array(items) if name == "annotations" => {
+            items.iter().map(|item| event(item, Event::about)).collect()
+        }
+        Value::Array(items) => items.iter().map(|item| event(item, Event::other)).collect(),
+        value => vec![event(value, Event::piece)],
     }
 }
 

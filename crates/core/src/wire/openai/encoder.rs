@@ -148,10 +148,10 @@ impl Encoder {
     }
 
     /// A chunk without choices, as the one with the usage is.
-    pub fn continued(&mut self, note: &Value, out: &mut BytesMut) {
+    pub fn aside(&mut self, name: &str, note: &Value, out: &mut BytesMut) {
         out.put_slice(b"data: {\"choices\":[],");
         out.put_slice(self.rest.as_bytes());
-        out.put_slice(b",\"opencode_continued\":");
+        out.put_slice(format!(",\"{name}\":").as_bytes());
         json_into(note, out);
         out.put_slice(if self.include_usage { b",\"usage\":null}\n\n" } else { b"}\n\n" });
     }

@@ -101,7 +101,7 @@ impl Decoder {
             }
             "response.function_call_arguments.delta" => match text(event.delta) {
                 Some(piece) => self.slots.arguments(at, piece).into_iter().collect(),
-                None => vec![Event::Other(size(event.delta))],
+                None => vec![self.slots.other(at, kind, size(event.delta))],
             },
             "response.function_call_arguments.done" => {
                 text(event.arguments).and_then(|whole| self.slots.rest(at, &whole)).into_iter().collect()
@@ -112,12 +112,14 @@ impl Decoder {
             "response.completed" | "response.incomplete" => self.end(event),
             "response.failed" | "response.cancelled" => failure(event),
             "error" => vec![error(event, data)],
-            "response.output_text.annotation.added" => vec![Event::Other(size(event.annotation))],
+            "response.output_text.annotation.added" => {
+                vec![Event::about("annotations", size(event.annotation))]
+            }
             "response.image_generation_call.partial_image" => {
-                vec![Event::Other(size(event.partial_image_b64))]
+                vec![self.slots.other(at, kind, size(event.partial_image_b64))]
             }
             // Every other delta is a piece of something that only callers of this dialect know.
-            _ if kind.ends_with(".delta") => vec![Event::Other(size(event.delta))],
+            _ if kind.ends_with(".delta") => vec![self.slots.other(at, kind, size(event.delta))],
             // Progress, repeated wholes, and types of tomorrow.
             _ => Vec::new(),
         }
@@ -136,7 +138,7 @@ impl Decoder {
     fn piece(&mut self, at: u64, delta: Option<&RawValue>, says: fn(String) -> Event) -> Vec<Event> {
         match text(delta) {
             None if delta.is_none() => Vec::new(),
-            None => vec![Event::Other(size(delta))],
+            None => vec![self.slots.other(at, "text", size(delta))],
             Some(text) if text.is_empty() => Vec::new(),
             Some(text) => {
                 self.slots.say(at);

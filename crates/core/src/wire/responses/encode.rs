@@ -98,7 +98,6 @@ impl Encoder {
             Event::Sealed(seal) => self.seal(seal, out),
             Event::Tool(piece) => self.tool(piece, out),
             Event::Finish(finish) => self.finish = Some(*finish),
-            // Content of built-in tools that no caller of this platform's own answers asked for, and the tail's.
             Event::Other(_)
             | Event::Start { .. }
             | Event::Usage(_)
@@ -126,10 +125,10 @@ impl Encoder {
     }
 
     /// Another `response.in_progress`.
-    pub fn continued(&mut self, note: &Value, out: &mut BytesMut) {
+    pub fn aside(&mut self, name: &str, note: &Value, out: &mut BytesMut) {
         self.begin(out);
         let response = self.frame.response(Status::InProgress, Vec::new(), None);
-        self.send("response.in_progress", &json!({"response": response, "opencode_continued": note}), out);
+        self.send("response.in_progress", &json!({"response": response, name: note}), out);
     }
 
     /// The end of an answer that broke. Nothing that is open is closed.

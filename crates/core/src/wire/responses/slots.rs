@@ -23,6 +23,8 @@ struct Slot {
     /// Whether its seal was said.
     sealed: bool,
     call: Option<Call>,
+    /// The type of what is neither a call nor text nor thinking.
+    other: Option<String>,
 }
 
 #[derive(Debug)]
@@ -53,6 +55,16 @@ impl Slots {
     /// Whether nothing of an item's text was said yet.
     pub fn is_silent(&mut self, output_index: u64) -> bool {
         self.slot(output_index).is_none_or(|slot| !slot.said)
+    }
+
+    /// A piece of something that has no event of its own: by its item's type, else by the event's.
+    pub fn other(&mut self, output_index: u64, event: &str, size: usize) -> Event {
+        let kind = self.slots.iter().rev().find(|slot| slot.output_index == output_index);
+        let kind = kind.and_then(|slot| slot.other.as_deref());
+        Event::piece(
+            kind.unwrap_or_else(|| event.trim_start_matches("response.").trim_end_matches(".delta")),
+            size,
+        )
     }
 
     /// A piece of a call's arguments; `None` where the call is not known, or there is nothing to say.
@@ -89,13 +101,23 @@ impl Slots {
                     self.slot(output_index).is_none_or(|slot| !std::mem::replace(&mut slot.sealed, true));
                 text.into_iter().chain(seal.filter(|_| fresh).map(Event::Sealed)).collect()
             }
-            Item::Other(size) => vec![Event::Other(size)],
+            Item::Other(kind, size) => match self.slot(output_index) {
+                // Its end repeats its beginning.
+                Some(Slot { other: Some(_), .. }) => vec![Event::piece(&kind, size)],
+                Some(slot) => {
+                    slot.other = Some(kind.clone());
+                    vec![Event::other(&kind, size)]
+                }
+                None => vec![Event::other(&kind, size)],
+            },
         }
     }
 
     fn call(&mut self, output_index: u64, id: String, name: String, arguments: String) -> Vec<Event> {
         let calls = self.calls;
-        let Some(slot) = self.slot(output_index) else { return vec![Event::Other(arguments.len())] };
+        let Some(slot) = self.slot(output_index) else {
+            return vec![Event::other("function_call", arguments.len())];
+        };
         if slot.call.is_some() {
             return self.rest(output_index, &arguments).into_iter().collect();
         }

@@ -49,8 +49,8 @@ pub enum Item {
         /// The encrypted reasoning.
         seal: Option<Seal>,
     },
-    /// A built-in tool's, with its size.
-    Other(usize),
+    /// A built-in tool's: its type and its size.
+    Other(String, usize),
 }
 
 /// Reads an answer that was not streamed. `Unreadable` alone, when it is none.
@@ -164,7 +164,7 @@ pub fn item(value: &Value) -> Item {
             });
             Item::Reasoning { text: reasoning(value), seal }
         }
-        _ => Item::Other(value.to_string().len()),
+        kind => Item::Other(kind.unwrap_or("item").to_owned(), value.to_string().len()),
     }
 }
 
@@ -176,10 +176,12 @@ fn message(value: &Value) -> Vec<Event> {
             Some("output_text") => {
                 events.extend(text("text").map(|text| Event::Text(text.to_owned())));
                 let annotations = part.get("annotations").and_then(Value::as_array).into_iter().flatten();
-                events.extend(annotations.map(|annotation| Event::Other(annotation.to_string().len())));
+                events.extend(
+                    annotations.map(|annotation| Event::about("annotations", annotation.to_string().len())),
+                );
             }
             Some("refusal") => events.extend(text("refusal").map(|text| Event::Refusal(text.to_owned()))),
-            _ => events.push(Event::Other(part.to_string().len())),
+            kind => events.push(Event::other(kind.unwrap_or("part"), part.to_string().len())),
         }
     }
     events

@@ -111,7 +111,7 @@ fn every_kind_of_frame_is_read() {
         ],
         vec![
             text("a"),
-            Event::Other(size(&citation)),
+            Event::about("citations", size(&citation)),
             Event::Usage(usage(9)),
             Event::Finish(Finish::Stop),
             Event::End,
@@ -144,8 +144,8 @@ fn every_kind_of_frame_is_read() {
             stop(3),
         ],
         vec![
-            Event::Other(size(&search)),
-            Event::Other(7),
+            Event::other("server_tool_use", size(&search)),
+            Event::piece("server_tool_use", 7),
             tool(0, Some("a"), ""),
             tool(0, None, "{}"),
             tool(1, Some("b"), ""),

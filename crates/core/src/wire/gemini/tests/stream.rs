@@ -72,13 +72,19 @@ fn each_frame_says_what_it_says() {
         (": ping\n\n".into(), vec![]),
         ("data: {\n\n".into(), vec![Event::Unreadable]),
         ("data: [1]\n\n".into(), vec![Event::Unreadable]),
-        ("data: {\"candidates\":7}\n\n".into(), vec![Event::Other(16)]),
+        ("data: {\"candidates\":7}\n\n".into(), vec![Event::other("candidates", 16)]),
         (
             parts_frame(json!([{"text": "a"}, {"text": "", "thoughtSignature": "s"}])),
             vec![text("a"), Event::Sealed(signed("s"))],
         ),
         (parts_frame(json!([{"text": "t", "thought": true}])), vec![Event::Thinking("t".to_owned())]),
-        (parts_frame(json!([{"inlineData": {"data": "AA"}}])), vec![Event::Other(28)]),
+        (parts_frame(json!([{"inlineData": {"data": "AA"}}])), vec![Event::other("inlineData", 28)]),
+        (
+            frame(
+                &json!({"candidates": [{"finishReason": "STOP", "groundingMetadata": {"a": 1}, "citationMetadata": {}}]}),
+            ),
+            vec![Event::about("groundingMetadata", 7), Event::Finish(Finish::Stop)],
+        ),
         (frame(&ended("STOP")), vec![Event::Finish(Finish::Stop)]),
         (frame(&ended("MAX_TOKENS")), vec![Event::Finish(Finish::Length)]),
         (frame(&ended("FINISH_REASON_UNSPECIFIED")), vec![]),

@@ -270,9 +270,18 @@ fn thinking_and_its_seals_are_read_under_all_names() {
         ),
         (
             r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},{"type":"text","text":"c"},{"type":"x"}]}"#,
-            vec![thought("ab"), Event::Text("c".to_owned()), Event::Other(12)],
+            vec![thought("ab"), Event::Text("c".to_owned()), Event::other("x", 12)],
         ),
-        (r#"{"role":"assistant","index":0,"audio":null,"content":""}"#, vec![]),
+        (r#"{"role":"assistant","index":0,"audio":null,"images":[],"content":""}"#, vec![]),
+        (
+            r#"{"audio":{"data":"A"},"images":["xyz","z"],"annotations":[{}]}"#,
+            vec![
+                Event::piece("audio", 12),
+                Event::other("images", 5),
+                Event::other("images", 3),
+                Event::about("annotations", 2),
+            ],
+        ),
     ] {
         let frame = delta(said);
         let events: Vec<_> =

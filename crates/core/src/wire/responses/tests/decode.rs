@@ -62,9 +62,9 @@ fn a_stream_is_read() {
         Event::Thinking("\n\n".into()),
         Event::Thinking("b".into()),
         sealed("whole", "rs_1"),
-        Event::Other(26),
+        Event::other("web_search_call", 26),
         Event::Text("Hi".into()),
-        Event::Other(7),
+        Event::about("annotations", 7),
         Event::Refusal("No".into()),
         tool(0, Some(("c1", "f")), ""),
         tool(0, None, "{\"a\""),
@@ -155,7 +155,7 @@ fn nothing_stops_the_stream() {
         [Event::Unreadable]
     );
     let odd = b"data: {\"type\":\"response.output_text.delta\",\"delta\":{\"a\":1}}\n\n";
-    assert_eq!(events(odd), [Event::Other(7)]);
+    assert_eq!(events(odd), [Event::piece("text", 7)]);
 }
 
 #[test]
