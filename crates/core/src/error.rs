@@ -106,6 +106,11 @@ impl Error {
         self
     }
 
+    /// Whether a provider will not answer this request, whoever of them is asked.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.kind, Kind::Invalid | Kind::Context | Kind::Filtered)
+    }
+
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self.kind {

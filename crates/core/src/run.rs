@@ -404,6 +404,9 @@ where
                 return;
             }
             Ended::Refused { .. } => Outcome::Refused,
+            Ended::Failed(error) if error.is_refusal() && self.gather.parts(op.id).next().is_none() => {
+                Outcome::Refused
+            }
             Ended::Failed(_) => Outcome::Failed,
             Ended::Left => Outcome::Left,
         };

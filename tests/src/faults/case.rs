@@ -199,6 +199,7 @@ impl Case<'_> {
         let given_up = match (self.row.hedge, self.row.end) {
             (Some(_), _) => "lost",
             (None, End::Cancelled) => "timeout",
+            _ if self.row.id.starts_with("S13") => "refused",
             (None, _) => "failed",
         };
         let (wanted, whole) = match want {

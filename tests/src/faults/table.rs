@@ -60,7 +60,7 @@ const fn hedged(row: Row, after_ms: u64) -> Row {
 }
 
 /// Every row. The second target is healthy in each.
-pub const ROWS: [Row; 19] = [
+pub const ROWS: [Row; 21] = [
     row("S01", "429 with Retry-After", "s429:30", (Second, Second), Completed),
     row("S02", "429 on every try", "s429", (Second, Second), Completed),
     row("S03", "500 once", "flaky:1", (Second, Second), Completed),
@@ -78,6 +78,20 @@ pub const ROWS: [Row; 19] = [
     row("S12", "context length exceeded", "context", (Refused(400), Refused(400)), Completed),
     row("S13", "content filter, before", "filter", (Refused(400), Refused(400)), Completed),
     row("S13 after", "content filter, after content", "filtered:3", (Withheld(3), Withheld(3)), Completed),
+    row(
+        "S13 said",
+        "content filter, said by an error before content",
+        "flagged:0",
+        (Refused(400), Refused(400)),
+        Completed,
+    ),
+    row(
+        "S13 said after",
+        "content filter, said by an error after content",
+        "flagged:3",
+        (Broken(3), Refused(400)),
+        Completed,
+    ),
     row("S14", "cut, and the next target rejects a prefilled turn", "cut:5", (Broken(5), Second), Broke),
     row("early", "200, role, pings, then an error", "early-error", (Second, Second), Completed),
 ];

@@ -58,6 +58,8 @@ pub enum Fault {
     NoDone,
     /// Nothing more after so many tokens.
     Stall(usize),
+    /// An error event after so many tokens that names the content policy; after none, before everything else.
+    Flagged(usize),
     /// Ends after so many tokens because of a content filter.
     Filtered(usize),
     /// Ends after so many tokens because that was the most.
@@ -177,6 +179,7 @@ fn fault(word: &str, numbers: &Numbers) -> Option<(Fault, Content)> {
         "no-done" => (Fault::NoDone, good),
         "stall" => counted(Fault::Stall, 5),
         "filtered" => counted(Fault::Filtered, 5),
+        "flagged" => counted(Fault::Flagged, 5),
         "length" => counted(Fault::Length, 5),
         "usage-missing" => (Fault::UsageMissing, good),
         "odd" => (Fault::Odd, good),

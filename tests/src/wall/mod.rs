@@ -46,6 +46,7 @@
 //! | `no-done` | no `[DONE]`, no `message_stop`; like `ok` where the dialect has no terminator of its own (Responses, Gemini) | good | S11 |
 //! | `context` | 400: too long for the model's window | the same | S12 |
 //! | `filter` | 400: against the policy; Gemini: 200 with `promptFeedback.blockReason` | the same | S13 |
+//! | `flagged:N` (5) | an error in the stream after N tokens that names the content policy | 200 whose body is that error | S13 |
 //! | `filtered:N` (5) | ends after N tokens with the dialect's reason for a content filter | the same | S13 |
 //! | `length:N` (5) | ends after N tokens with the dialect's reason for the longest answer | the same | |
 //! | `no-prefill` | 400 when the last message is the assistant's, otherwise good | the same | S14 |

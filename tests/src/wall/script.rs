@@ -105,6 +105,7 @@ fn streamed(order: &Order, asked: &Asked, answer: &Answer) -> Vec<Step> {
         Fault::Rich => steps.push(Step::Raw(asked.dialect.rich().0)),
         Fault::Filter => steps.push(Step::Say(Say::Blocked)),
         Fault::Error(0) => steps.push(Step::Say(Say::Error(Reason::Broke))),
+        Fault::Flagged(0) => steps.push(Step::Say(Say::Error(Reason::Filter))),
         Fault::EarlyError => {
             steps.extend([Say::Start, Say::Beat, Say::Beat, Say::Beat].map(Step::Say));
             steps.push(Step::Say(Say::Error(Reason::Overloaded)));
@@ -131,6 +132,7 @@ fn said(order: &Order, answer: &Answer) -> Vec<Step> {
         | Fault::Drop(count)
         | Fault::Eof(count)
         | Fault::Error(count)
+        | Fault::Flagged(count)
         | Fault::Stall(count)
         | Fault::Filtered(count)
         | Fault::Length(count) => count,
@@ -180,6 +182,7 @@ fn ended(fault: &Fault, mut steps: Vec<Step>) -> Vec<Step> {
         Fault::Eof(_) => steps.push(Step::End),
         Fault::Stall(_) => steps.push(Step::Hang),
         Fault::Error(_) => steps.extend([Step::Say(Say::Error(Reason::Broke)), Step::End]),
+        Fault::Flagged(_) => steps.extend([Step::Say(Say::Error(Reason::Filter)), Step::End]),
         Fault::NoDone => steps.extend([Step::Say(Say::Finish), Step::End]),
         _ => steps.extend([Step::Say(Say::Finish), Step::Say(Say::Terminator), Step::End]),
     }
@@ -194,7 +197,8 @@ fn whole(order: &Order, asked: &Asked, answer: &Answer) -> Vec<Step> {
         Fault::Odd => vec![good(dialect.odd().1.to_owned())],
         Fault::Rich => vec![good(dialect.rich().1.to_owned())],
         Fault::Filter => vec![good(dialect.blocked(asked).unwrap_or_default())],
-        Fault::Error(_) | Fault::EarlyError => vec![good(dialect.failed(asked))],
+        Fault::Error(_) | Fault::EarlyError => vec![good(dialect.failed(asked, &Reason::Broke))],
+        Fault::Flagged(_) => vec![good(dialect.failed(asked, &Reason::Filter))],
         Fault::Malformed(_) => vec![good("{\"choices\":[".to_owned())],
         Fault::Cut(_) => vec![Step::Half(body), Step::Reset],
         Fault::Drop(_) => vec![Step::Half(body), Step::Fin],

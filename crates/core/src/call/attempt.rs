@@ -205,7 +205,7 @@ impl Attempt {
             }
             (State::Reading, Shape::Whole) => {
                 if self.body.len().saturating_add(bytes.len()) > MAX_WHOLE {
-                    return self.fail("the provider's answer is larger than 8 MB", Vec::new(), now);
+                    return self.lose("the provider's answer is larger than 8 MB", Vec::new(), now);
                 }
                 self.body.extend_from_slice(bytes);
                 Said::Nothing
@@ -223,13 +223,8 @@ impl Attempt {
         for bytes in frames {
             let frame = self.decoder.decode(bytes);
             self.meter(&frame, now);
-            let failed = frame.events.iter().find_map(|event| match event {
-                Event::Failed { message, code } => Some((message.clone(), code.clone())),
-                _ => None,
-            });
-            if let Some((message, code)) = failed {
-                let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
-                return self.fail(&format!("the provider reported an error{code}: {message}"), ready, now);
+            if let Some(error) = frame.events.iter().find_map(reported) {
+                return self.fail(error, ready, now);
             }
             if frame.events.contains(&Event::End) {
                 ready.append(&mut self.held);
@@ -244,7 +239,7 @@ impl Attempt {
             } else if self.held.len() < MAX_HELD {
                 self.held.push(frame);
             } else if !frame.is_comment() {
-                return self.fail("the provider sent many frames and no content", Vec::new(), now);
+                return self.lose("the provider sent many frames and no content", Vec::new(), now);
             }
         }
         if ready.is_empty() { Said::Nothing } else { Said::Frames(ready) }
@@ -253,8 +248,8 @@ impl Attempt {
     fn too_long(&mut self, before: Vec<Bytes>, now: Time) -> Said {
         let detail = format!("the provider sent a frame larger than {MAX_FRAME} bytes");
         match self.frames(before, now) {
-            Said::Nothing => self.fail(&detail, Vec::new(), now),
-            Said::Frames(frames) => self.fail(&detail, frames, now),
+            Said::Nothing => self.lose(&detail, Vec::new(), now),
+            Said::Frames(frames) => self.lose(&detail, frames, now),
             over => over,
         }
     }
@@ -319,15 +314,11 @@ impl Attempt {
         let events = self.dialect.decode_whole(&bytes);
         let frame = Frame { bytes, events };
         self.meter(&frame, now);
-        let failed = frame.events.iter().find_map(|event| match event {
-            Event::Failed { message, .. } => Some(message),
-            _ => None,
-        });
-        if let Some(message) = failed {
-            return self.fail(&format!("the provider reported an error: {message}"), Vec::new(), now);
+        if let Some(error) = frame.events.iter().find_map(reported) {
+            return self.fail(error, Vec::new(), now);
         }
         if !self.finished {
-            return self.fail("the provider's answer is not one of its dialect", Vec::new(), now);
+            return self.lose("the provider's answer is not one of its dialect", Vec::new(), now);
         }
         self.finished(vec![frame], now)
     }
@@ -341,11 +332,7 @@ impl Attempt {
             return Said::Refused { class, status, body };
         }
         self.over(Fate::Failed, now);
-        let mut error = Error::new(Kind::Upstream, format!("the provider answered with status {status}"));
-        if class == Class::Limited {
-            error.kind = Kind::Limited;
-            error.retry = Retry::Yes;
-        }
+        let mut error = failure(class, format!("the provider answered with status {status}"));
         if let Some(after) = self.retry_after {
             error = error.after(after);
         }
@@ -363,7 +350,7 @@ impl Attempt {
             State::Waiting | State::Reading | State::Lingering(_) | State::Over => {
                 // What a provider had begun is charged, so it is not asked for twice.
                 self.again = self.report.status.is_none().then_some(Duration::ZERO);
-                self.fail(&format!("the connection to the provider broke: {error}"), Vec::new(), now)
+                self.lose(&format!("the connection to the provider broke: {error}"), Vec::new(), now)
             }
         }
     }
@@ -381,11 +368,30 @@ impl Attempt {
     }
 
     fn truncated(&mut self, frames: Vec<Frame>, now: Time) -> Said {
-        self.fail("the provider's stream ended without a finish reason: the answer is cut off", frames, now)
+        self.lose("the provider's stream ended without a finish reason: the answer is cut off", frames, now)
     }
 
-    fn fail(&mut self, detail: &str, frames: Vec<Frame>, now: Time) -> Said {
-        self.over(Fate::Failed, now);
-        Said::Failed { error: Error::new(Kind::Upstream, detail), frames }
+    fn lose(&mut self, detail: &str, frames: Vec<Frame>, now: Time) -> Said {
+        self.fail(Error::new(Kind::Upstream, detail), frames, now)
     }
+
+    fn fail(&mut self, error: Error, frames: Vec<Frame>, now: Time) -> Said {
+        self.over(if error.is_refusal() { Fate::Refused } else { Fate::Failed }, now);
+        Said::Failed { error, frames }
+    }
+}
+
+/// The failure that an event reports.
+fn reported(event: &Event) -> Option<Error> {
+    let Event::Failed { message, code, class } = event else { return None };
+    let code = code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+    Some(failure(*class, format!("the provider reported an error{code}: {message}")))
+}
+
+fn failure(class: Class, detail: String) -> Error {
+    let mut error = Error::new(class.kind(), detail);
+    if class == Class::Limited {
+        error.retry = Retry::Yes;
+    }
+    error
 }

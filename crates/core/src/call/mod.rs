@@ -243,8 +243,17 @@ impl Call {
             self.end(Ended::Failed(error), now);
             return;
         }
-        let others = self.attempts.iter().any(Attempt::is_running) || self.again.is_some();
-        if others || self.send_next(now) || self.retry(now) {
+        if self.attempts.iter().any(Attempt::is_running) || self.again.is_some() {
+            return;
+        }
+        if error.is_refusal() {
+            // As for one that came with a status of its own.
+            if error.kind != Kind::Context || !self.send_larger(attempt, now) {
+                self.end(Ended::Failed(error), now);
+            }
+            return;
+        }
+        if self.send_next(now) || self.retry(now) {
             return;
         }
         self.end(Ended::Failed(self.all_failed(error)), now);

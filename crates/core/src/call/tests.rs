@@ -10,6 +10,9 @@ const FINISH: &str =
 const STOP: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
 const ERROR: &str = "data: {\"error\":{\"message\":\"boom\"}}\n\n";
 
+const FILTERED: &str = "data: {\"error\":{\"message\":\"no\",\"code\":\"content_filter\"}}\n\n";
+const TOO_LONG: &str = "data: {\"error\":{\"message\":\"no\",\"code\":\"context_length_exceeded\"}}\n\n";
+
 /// Connect 100, first content 300, idle 200, whole 1000 ms.
 const BOUNDS: Deadlines =
     Deadlines { connect_ms: 100, first_content_ms: 300, idle_ms: 200, whole_ms: 1_000, grace_ms: 0 };
@@ -115,6 +118,14 @@ check!(after_content_nothing_fails_over: 2, None,
     [(10, 0, Head(200)), (20, 0, Says(CONTENT)), (30, 0, Breaks), (40, 0, Nothing)]
     => ["0 send 0 to 0", "20 emit 1 of 0", "30 cancel 0", "30 failed 502"]);
 
+check!(a_refusal_inside_a_stream_is_not_tried_elsewhere: 2, None,
+    [(10, 0, Head(200)), (20, 0, Says(ROLE)), (30, 0, Says(FILTERED)), (40, 0, Nothing)]
+    => ["0 send 0 to 0", "30 cancel 0", "30 failed 400"]);
+
+check!(a_hedge_that_refuses_inside_its_stream_ends_nothing: 2, Some(50),
+    [(10, 0, Head(200)), (60, 1, Head(200)), (70, 1, Says(FILTERED)), (80, 0, Says(CONTENT)), (90, 0, Says(FINISH)), (95, 0, Ends)]
+    => ["0 send 0 to 0", "50 send 1 to 1", "70 cancel 1", "80 emit 1 of 0", "90 emit 2 of 0", "95 complete"]);
+
 check!(the_callers_own_mistake_is_not_tried_elsewhere: 2, None,
     [(10, 0, Head(400)), (20, 0, Says("{}")), (30, 0, Ends)] => ["0 send 0 to 0", "30 refused 400"]);
 
@@ -200,12 +211,16 @@ fn what_may_pass_is_tried_again_when_every_target_has_failed() {
 #[test]
 fn what_is_too_long_goes_to_a_larger_window_only() {
     const LONG: &str = "{\"error\":{\"message\":\"too long\",\"code\":\"context_length_exceeded\"}}";
-    let named = |contexts: &[u64]| {
+    let played = |contexts: &[u64], script: [(u64, usize, Now); 3]| {
         let targets =
             contexts.iter().map(|context| Planned { context: *context, ..Planned::default() }).collect();
-        let script = [(10, 0, Head(400)), (11, 0, Says(LONG)), (12, 0, Ends)];
         play_plan(Plan { targets, deadlines: BOUNDS, ..Plan::default() }, &script)
     };
+    let named = |contexts: &[u64]| played(contexts, [(10, 0, Head(400)), (11, 0, Says(LONG)), (12, 0, Ends)]);
+    let said =
+        |contexts: &[u64]| played(contexts, [(10, 0, Head(200)), (11, 0, Says(TOO_LONG)), (12, 0, Nothing)]);
+    assert_eq!(said(&[8_000, 8_000, 128_000]), ["0 send 0 to 0", "11 cancel 0", "11 send 1 to 2"]);
+    assert_eq!(said(&[8_000, 4_000]), ["0 send 0 to 0", "11 cancel 0", "11 failed 400"]);
     assert_eq!(named(&[8_000, 8_000, 128_000]), ["0 send 0 to 0", "12 send 1 to 2"]);
     assert_eq!(named(&[8_000, 4_000]), ["0 send 0 to 0", "12 refused 400"]);
     assert_eq!(named(&[0, 128_000]), ["0 send 0 to 0", "12 refused 400"], "where nothing is known");

@@ -45,6 +45,8 @@ where
             (Ended::Failed(_) | Ended::Refused { .. }, Some(broken)) if !broken.began => {
                 (broken.error, Some(broken.attempt))
             }
+            // What one refuses to say, no other is asked to say for it.
+            (Ended::Failed(error), _) if error.is_refusal() => return Some(ended),
             (Ended::Failed(error), _) => (error.clone(), self.gather.parts(op.id).next_back().cloned()),
             _ => return Some(ended),
         };

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::conversation::Seal;
+use super::refusal::Class;
 
 /// One thing that an answer says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub enum Event {
         message: String,
         /// The provider's code or type, where it gave one.
         code: Option<String>,
+        /// What it comes down to: whether another target may help.
+        class: Class,
     },
     /// The dialect's own terminator, for example `[DONE]`.
     End,

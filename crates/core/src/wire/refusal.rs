@@ -1,5 +1,7 @@
 //! What a provider says when it does not answer, in no dialect's words.
 
+use crate::error::Kind;
+
 /// A refusal: a body that came with another status than 2xx, or an error inside a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -30,4 +32,17 @@ pub enum Class {
     Overloaded,
     /// Another 5xx, and what is unclear.
     Failed,
+}
+
+impl Class {
+    /// The failure that it is to a caller.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Request => Kind::Invalid,
+            Self::Context => Kind::Context,
+            Self::Filtered => Kind::Filtered,
+            Self::Limited => Kind::Limited,
+            Self::Credential | Self::Missing | Self::Overloaded | Self::Failed => Kind::Upstream,
+        }
+    }
 }

@@ -11,6 +11,7 @@ pub(super) const CASES: &[Case] = &[
     case!(every_caller_over_every_dialect),
     case!(every_way_to_break),
     case!(the_bound_shrinks),
+    case!(refused),
     case!(twice),
     case!(nobody_left),
     case!(nobody_goes_on),
@@ -121,6 +122,19 @@ async fn the_bound_shrinks(ctx: &Ctx) -> Result<(), String> {
 fn bound(body: &str) -> Option<u64> {
     let body: Value = serde_json::from_str(body).ok()?;
     body["max_tokens"].as_u64().or(body["max_completion_tokens"].as_u64())
+}
+
+/// What one provider will not say, no other is asked to say for it.
+async fn refused(ctx: &Ctx) -> Result<(), String> {
+    for (name, target) in [("chat", "wall"), ("messages", "wall-anthropic"), ("responses", "wall-responses")]
+    {
+        let ctx = ctx.part(name);
+        let targets = [format!("{target}/flagged:5~{}", ctx.tag), format!("wall2/ok~{}", ctx.tag)];
+        let text = streamed(&ctx, Caller::OpenAi, &targets).await?;
+        broken(&ctx, &text, 1).await.map_err(|error| format!("{name}: {error}"))?;
+        check(text.contains("\"content_filter\""), || text.clone())?;
+    }
+    Ok(())
 }
 
 /// The one who goes on may break off as well.

@@ -137,10 +137,10 @@ impl Dialect {
     }
 
     /// The body of an answer, with a good status, that says that it failed.
-    pub fn failed(self, asked: &Asked) -> String {
+    pub fn failed(self, asked: &Asked, reason: &Reason) -> String {
         match self {
-            Self::Responses => responses::failed(asked),
-            _ => self.error(&Reason::Broke),
+            Self::Responses => responses::failed(asked, reason),
+            _ => self.error(reason),
         }
     }
 

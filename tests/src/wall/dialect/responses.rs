@@ -67,9 +67,9 @@ pub fn whole(asked: &Asked, answer: &Answer) -> String {
 }
 
 /// A whole answer that failed.
-pub fn failed(asked: &Asked) -> String {
+pub fn failed(asked: &Asked, reason: &Reason) -> String {
     let mut response = response(asked, "failed");
-    response["error"] = json!({ "code": "server_error", "message": Reason::Broke.message() });
+    response["error"] = json!({ "code": code(reason), "message": reason.message() });
     response.to_string()
 }
 
@@ -220,7 +220,7 @@ impl<'a> Voice<'a> {
 
     /// `error` before the answer has begun, `response.failed` in it.
     fn error(&mut self, reason: &Reason) -> String {
-        let (code, message) = ("server_error", reason.message());
+        let (code, message) = (code(reason), reason.message());
         if !self.begun {
             return self.event("error", json!({ "code": code, "message": message, "param": null }));
         }
@@ -229,6 +229,11 @@ impl<'a> Voice<'a> {
         response["error"] = json!({ "code": code, "message": message });
         self.event("response.failed", json!({ "response": response }))
     }
+}
+
+/// Of an error inside an answer (`ResponseErrorCode`).
+fn code(reason: &Reason) -> &'static str {
+    if *reason == Reason::Filter { "invalid_prompt" } else { "server_error" }
 }
 
 fn id(item: Item) -> String {

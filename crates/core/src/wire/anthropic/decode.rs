@@ -8,9 +8,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::counts::Counts;
+use super::error::class;
 use crate::wire::conversation::Seal;
 use crate::wire::event::{Event, Finish, ToolDelta};
 use crate::wire::json::parse;
+use crate::wire::refusal::Class;
 use crate::wire::{Dialect, Frame, sse};
 
 /// How many blocks of one answer may be open at once; the provider opens one.
@@ -165,7 +167,7 @@ impl Decoder {
             Some(_) => {
                 self.spliced = true;
                 let message = "the provider began another answer before it had ended this one".to_owned();
-                return vec![Event::Failed { message, code: None }];
+                return vec![Event::Failed { message, code: None, class: Class::Failed }];
             }
             None => {}
         }
@@ -316,6 +318,7 @@ pub(super) fn failed(error: Option<&RawValue>) -> Event {
     let (kind, message) = reported.map_or((None, None), |reported| (reported.kind, reported.message));
     let message = message.filter(|message| !message.is_empty());
     Event::Failed {
+        class: class(200, kind.as_deref().unwrap_or_default(), message.as_deref().unwrap_or_default()),
         message: message.unwrap_or_else(|| "the provider ended its answer with an error".to_owned()),
         code: kind,
     }

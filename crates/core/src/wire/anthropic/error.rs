@@ -59,7 +59,7 @@ pub fn refusal(status: u16, body: &[u8]) -> Refusal {
     Refusal { class, param, message }
 }
 
-fn class(status: u16, kind: &str, message: &str) -> Class {
+pub(super) fn class(status: u16, kind: &str, message: &str) -> Class {
     let by_status = match status {
         400 | 405 | 413 | 415 | 422 => Class::Request,
         401 | 403 => Class::Credential,

@@ -8,6 +8,7 @@ use crate::wire::Dialect;
 use crate::wire::conversation::Seal;
 use crate::wire::event::{Event, ToolDelta};
 use crate::wire::json::parse;
+use crate::wire::refusal::Class;
 
 /// Numbers calls and gathers those that come in pieces.
 #[derive(Debug, Default)]
@@ -81,7 +82,11 @@ impl Calls {
         if open.broken {
             let name = open.call.name.unwrap_or_default();
             let message = format!("the arguments of the call of {name} cannot be put together");
-            events.push(Event::Failed { message, code: Some("MALFORMED_FUNCTION_CALL".to_owned()) });
+            events.push(Event::Failed {
+                message,
+                code: Some("MALFORMED_FUNCTION_CALL".to_owned()),
+                class: Class::Failed,
+            });
             return;
         }
         let mut arguments = open.arguments.text();

@@ -70,7 +70,10 @@ fn canonical(kind: Kind) -> &'static str {
 /// HTTP status is 200, the body's own `code` counts.
 pub fn refusal(status: u16, body: &[u8]) -> Refusal {
     let said = std::str::from_utf8(body).ok().map(|text| text.trim().trim_start_matches('[')).and_then(first);
-    let said = said.unwrap_or_default();
+    classed(status, &said.unwrap_or_default())
+}
+
+fn classed(status: u16, said: &Status) -> Refusal {
     let told = said.code.as_ref().and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
     let status = if status >= 400 { status } else { told.unwrap_or(status) };
     let message = said.message.as_deref().map(shortened);
@@ -125,14 +128,15 @@ pub(super) fn envelope(text: &str) -> Option<&RawValue> {
 /// An error inside a stream. The code is the canonical name where there is one, else the number.
 pub(super) fn reported(error: &RawValue) -> Event {
     let status = parse::<Status>(error.get()).unwrap_or_default();
-    let code = status.status.filter(|name| !name.is_empty());
+    let code = status.status.clone().filter(|name| !name.is_empty());
     let number = || match &status.code {
         Some(Value::String(text)) => Some(text.clone()),
         Some(Value::Number(number)) => Some(number.to_string()),
         _ => None,
     };
     let message = status.message.as_deref().unwrap_or_else(|| error.get());
-    Event::Failed { message: shortened(message), code: code.or_else(number) }
+    let class = classed(200, &status).class;
+    Event::Failed { message: shortened(message), code: code.or_else(number), class }
 }
 
 fn shortened(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! `finishReason`, both ways. Its values are those of Google's client libraries.
 
 use crate::wire::event::{Event, Finish};
+use crate::wire::refusal::Class;
 
 /// What a candidate's end says. `called` is whether it called a tool: the reason is `STOP` then as well.
 ///
@@ -19,7 +20,7 @@ pub(super) fn event(reason: &str, message: Option<String>, called: bool) -> Opti
         other if other.starts_with("IMAGE_") => Finish::ContentFilter,
         other => {
             let message = message.unwrap_or_else(|| format!("the model ended its answer with {other}"));
-            return Some(Event::Failed { message, code: Some(other.to_owned()) });
+            return Some(Event::Failed { message, code: Some(other.to_owned()), class: Class::Failed });
         }
     }))
 }

@@ -11,6 +11,7 @@ use super::error::reported;
 use crate::wire::conversation::Seal;
 use crate::wire::event::{Event, Finish, ToolDelta, Usage};
 use crate::wire::json::parse;
+use crate::wire::refusal::Class;
 use crate::wire::{Dialect, Frame, sse};
 
 /// How many calls may be in work at once.
@@ -229,7 +230,7 @@ impl Decoder {
                 Some(error) => reported(&error),
                 None => {
                     let message = format!("the interaction ended with the status {other:?}");
-                    Event::Failed { message, code: Some(other.to_owned()) }
+                    Event::Failed { message, code: Some(other.to_owned()), class: Class::Failed }
                 }
             },
         });

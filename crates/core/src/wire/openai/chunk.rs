@@ -8,7 +8,9 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::refuse;
 use crate::wire::event::{Event, Usage};
+use crate::wire::refusal::Class;
 
 #[derive(Deserialize)]
 pub struct Chunk<'a> {
@@ -139,7 +141,7 @@ struct OutputDetails {
 #[derive(Deserialize)]
 #[serde(from = "Value")]
 pub enum Reported {
-    Full { message: String, code: Option<Value>, kind: Option<String> },
+    Full { message: String, code: Option<Value>, kind: Option<String>, class: Class },
     Text(String),
     Other(Value),
 }
@@ -226,7 +228,8 @@ impl From<Value> for Reported {
         match (&value, text("message")) {
             (Value::String(said), _) => Self::Text(said.clone()),
             (_, Some(message)) if member("type").is_none_or(Value::is_string) => {
-                Self::Full { message, code: member("code").cloned(), kind: text("type") }
+                let class = refuse::class(200, &value, &value, &message);
+                Self::Full { message, code: member("code").cloned(), kind: text("type"), class }
             }
             _ => Self::Other(value),
         }
@@ -247,16 +250,22 @@ impl Reported {
     /// The event of a failure inside a stream.
     pub fn event(self) -> Event {
         match self {
-            Self::Full { message, code, kind } => {
+            Self::Full { message, code, kind, class } => {
                 let code = code.and_then(|code| match code {
                     Value::String(text) => Some(text),
                     Value::Number(number) => Some(number.to_string()),
                     _ => None,
                 });
-                Event::Failed { message, code: code.or(kind) }
+                Event::Failed { message, code: code.or(kind), class }
             }
-            Self::Text(message) => Event::Failed { message, code: None },
-            Self::Other(value) => Event::Failed { message: value.to_string(), code: None },
+            Self::Text(message) => {
+                let class = refuse::class(200, &Value::Null, &Value::Null, &message);
+                Event::Failed { message, code: None, class }
+            }
+            Self::Other(value) => {
+                let class = refuse::class(200, &value, &value, "");
+                Event::Failed { message: value.to_string(), code: None, class }
+            }
         }
     }
 }

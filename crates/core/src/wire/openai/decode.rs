@@ -10,6 +10,7 @@ use super::details;
 use crate::wire::Frame;
 use crate::wire::event::{Event, Finish, Usage};
 use crate::wire::json::parse;
+use crate::wire::refusal::Class;
 use crate::wire::sse;
 
 /// How many choices of one answer are followed; OpenAI allows `n` up to 128.
@@ -135,7 +136,7 @@ impl Decoder {
         if BROKEN.contains(&reason) {
             let message = "the provider ended its answer with an error".to_owned();
             let code = Some(reason.to_owned()).filter(|reason| reason != "error");
-            events.push(Event::Failed { message, code });
+            events.push(Event::Failed { message, code, class: Class::Failed });
             return;
         }
         for (_, finished) in self.choices.iter_mut().filter(|(other, _)| *other == index) {

@@ -85,7 +85,7 @@ fn message(said: &Value, error: &Value) -> Option<String> {
     found.filter(|message| !message.is_empty())
 }
 
-fn class(status: u16, said: &Value, error: &Value, message: &str) -> Class {
+pub fn class(status: u16, said: &Value, error: &Value, message: &str) -> Class {
     let words = [error.get("code"), error.pointer("/innererror/code"), error.get("type"), said.get("code")];
     let words = words.into_iter().flatten().filter_map(Value::as_str).map(str::to_ascii_lowercase);
     let word = words.into_iter().find_map(|word| WORDS.iter().find(|(known, _)| *known == word));

@@ -13,11 +13,17 @@ pub fn refusal(status: u16, body: &[u8]) -> Refusal {
     let error = inner.into_iter().flatten().find(|error| error.is_object()).unwrap_or(&Value::Null);
     let text = |name: &str| error.get(name).and_then(Value::as_str);
     let message = text("message").or(body.get("error").and_then(Value::as_str)).or(text("detail"));
-    let kind = text("type").filter(|kind| !matches!(*kind, "error" | "response.failed"));
-    let class = by_code(text("code").or(kind).unwrap_or_default())
-        .or_else(|| by_message(message.unwrap_or_default()))
-        .unwrap_or_else(|| by_status(status));
+    let class = class(status, error, message.unwrap_or_default());
     Refusal { class, message: message.map(str::to_owned), param: text("param").map(str::to_owned) }
+}
+
+/// Of an error's members; its type counts where it has no code.
+pub(super) fn class(status: u16, error: &Value, message: &str) -> Class {
+    let text = |name: &str| error.get(name).and_then(Value::as_str);
+    let kind = text("type").filter(|kind| !matches!(*kind, "error" | "response.failed"));
+    by_code(text("code").or(kind).unwrap_or_default())
+        .or_else(|| by_message(message))
+        .unwrap_or_else(|| by_status(status))
 }
 
 /// Codes of OpenAI's error guide, of `ResponseErrorCode` and of Azure.

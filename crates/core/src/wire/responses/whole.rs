@@ -3,10 +3,12 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::refusal;
 use super::slots::Slots;
 use crate::wire::Dialect;
 use crate::wire::conversation::Seal;
 use crate::wire::event::{Event, Finish, Usage};
+use crate::wire::refusal::Class;
 
 /// A response object, as far as it is read. Members whose types are not those of the description count as missing.
 #[derive(Deserialize)]
@@ -72,7 +74,7 @@ pub fn decode_whole(body: &[u8]) -> Vec<Event> {
         Some(status) => {
             events.extend(response.usage().map(Event::Usage));
             let message = format!("the provider's answer is {status}, not completed");
-            events.push(Event::Failed { message, code: Some(status.to_owned()) });
+            events.push(Event::Failed { message, code: Some(status.to_owned()), class: Class::Failed });
         }
     }
     events
@@ -142,7 +144,8 @@ pub fn failed(error: &Value) -> Event {
         _ => text("message").unwrap_or_else(|| error.to_string()),
     };
     let kind = text("type").filter(|kind| kind != "error");
-    Event::Failed { message, code: text("code").or(kind) }
+    let class = refusal::class(200, error, &message);
+    Event::Failed { message, code: text("code").or(kind), class }
 }
 
 /// Reads an output item.

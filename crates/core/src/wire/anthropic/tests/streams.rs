@@ -7,6 +7,7 @@ use crate::wire::answer::{Answer, Head};
 use crate::wire::anthropic::{Decoder, Encoder, decode_whole, whole};
 use crate::wire::conversation::Seal;
 use crate::wire::event::{Event, Finish, ToolDelta, Usage};
+use crate::wire::refusal::Class;
 use crate::wire::sse;
 
 fn decode(datas: &[Value]) -> Vec<Event> {
@@ -165,19 +166,23 @@ fn every_kind_of_frame_is_read() {
     ] {
         check(vec![finish(reason)], vec![Event::Usage(usage(9)), Event::Finish(expected)]);
     }
-    let failed = |message: &str, code: Option<&str>| Event::Failed {
+    let failed = |message: &str, code: Option<&str>, class| Event::Failed {
         message: message.to_owned(),
         code: code.map(str::to_owned),
+        class,
     };
     let overloaded = json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
-    check(vec![overloaded], vec![failed("Overloaded", Some("overloaded_error"))]);
-    check(vec![json!({"error": {"message": "proxy"}})], vec![failed("proxy", None)]);
+    check(vec![overloaded], vec![failed("Overloaded", Some("overloaded_error"), Class::Overloaded)]);
+    let (invalid, filtered) = ("invalid_request_error", "Output blocked by content filtering policy");
+    let blocked = json!({"type": "error", "error": {"type": invalid, "message": filtered}});
+    check(vec![blocked], vec![failed(filtered, Some(invalid), Class::Filtered)]);
+    check(vec![json!({"error": {"message": "proxy"}})], vec![failed("proxy", None, Class::Failed)]);
     // Another answer within this one: nothing after it counts.
     let mut second = start();
     second["message"]["id"] = json!("msg_2");
     check(
         vec![second, block(0, json!({"type": "text", "text": "x"})), finish("end_turn")],
-        vec![failed("the provider began another answer before it had ended this one", None)],
+        vec![failed("the provider began another answer before it had ended this one", None, Class::Failed)],
     );
 }
 
@@ -326,7 +331,14 @@ fn whole_answers_are_read_and_written() {
     assert_eq!(whole(&head, &answer), message);
 
     let failed = decode_whole(br#"{"type":"error","error":{"type":"api_error","message":"no"}}"#);
-    assert_eq!(failed, [Event::Failed { message: "no".to_owned(), code: Some("api_error".to_owned()) }]);
+    assert_eq!(
+        failed,
+        [Event::Failed {
+            message: "no".to_owned(),
+            code: Some("api_error".to_owned()),
+            class: Class::Failed
+        }]
+    );
     for other in ["", "[]", "{}", "{\"content\":1}", "<html>"] {
         assert_eq!(decode_whole(other.as_bytes()), [Event::Unreadable], "{other}");
     }

@@ -9,6 +9,7 @@ use crate::wire::answer::{Answer, Block};
 use crate::wire::conversation::Seal;
 use crate::wire::event::{Event, Finish, ToolDelta, Usage};
 use crate::wire::gemini::{Encoder, decode_whole, error_body, interactions, whole};
+use crate::wire::refusal::Class;
 use crate::wire::{Dialect, seal};
 
 fn chunks(chunks: &[Value]) -> Vec<u8> {
@@ -48,7 +49,11 @@ fn interactions_say_what_they_say() {
         said(&[json!({"event_type": "content.delta", "delta": {"type": "text", "text": "a"}})]),
         [Event::Text("a".to_owned())]
     );
-    let failed = Event::Failed { message: "m".to_owned(), code: Some("gateway_timeout".to_owned()) };
+    let failed = Event::Failed {
+        message: "m".to_owned(),
+        code: Some("gateway_timeout".to_owned()),
+        class: Class::Failed,
+    };
     assert_eq!(
         said(&[json!({"event_type": "error", "error": {"code": "gateway_timeout", "message": "m"}})]),
         [failed]
@@ -62,10 +67,12 @@ fn interactions_say_what_they_say() {
 #[test]
 fn each_frame_says_what_it_says() {
     let text = |text: &str| Event::Text(text.to_owned());
-    let failed = |message: &str, code: &str| Event::Failed {
+    let classed = |class, message: &str, code: &str| Event::Failed {
         message: message.to_owned(),
         code: Some(code.to_owned()),
+        class,
     };
+    let failed = |message: &str, code: &str| classed(Class::Failed, message, code);
     let ended = |reason: &str| json!({"candidates": [{"finishReason": reason, "finishMessage": "why"}]});
     let call = json!([{"functionCall": {"name": "f", "args": {"b": 1, "a": 2}}}]);
     let cases: Vec<(String, Vec<Event>)> = vec![
@@ -96,7 +103,7 @@ fn each_frame_says_what_it_says() {
         ),
         (
             frame(&json!({"error": {"code": 503, "message": "m", "status": "UNAVAILABLE"}})),
-            vec![failed("m", "UNAVAILABLE")],
+            vec![classed(Class::Overloaded, "m", "UNAVAILABLE")],
         ),
         ("{\n  \"error\": {\"code\": 500,\n \"message\": \"m\"}\n}\n".into(), vec![failed("m", "500")]),
         ("[{\"error\":{\"message\":\"m\",\"status\":\"INTERNAL\"}}]".into(), vec![failed("m", "INTERNAL")]),

@@ -9,6 +9,7 @@ use crate::wire::Dialect;
 use crate::wire::answer::{Answer, Head};
 use crate::wire::conversation::Seal;
 use crate::wire::event::{Event, Finish, ToolDelta, Usage};
+use crate::wire::refusal::Class;
 use crate::wire::seal::wrap;
 
 const USAGE: Usage = Usage { input: 9, output: 3, cached: 4, reasoning: 1, cache_write: 0 };
@@ -335,16 +336,23 @@ fn usage_is_read_in_all_its_shapes() {
 
 #[test]
 fn failures_are_heard_in_all_their_shapes() {
-    let failed = |message: &str, code: Option<&str>| Event::Failed {
+    let classed = |class, message: &str, code: Option<&str>| Event::Failed {
         message: message.to_owned(),
         code: code.map(str::to_owned),
+        class,
     };
+    let failed = |message: &str, code: Option<&str>| classed(Class::Failed, message, code);
     for (said, expected) in [
-        (r#"{"error":{"message":"no","type":"t","code":429}}"#, failed("no", Some("429"))),
+        (r#"{"error":{"message":"no","type":"t","code":429}}"#, classed(Class::Limited, "no", Some("429"))),
+        (
+            r#"{"error":{"message":"no","type":"t","code":"content_filter"}}"#,
+            classed(Class::Filtered, "no", Some("content_filter")),
+        ),
+        (r#"{"error":"maximum context length"}"#, classed(Class::Context, "maximum context length", None)),
         (r#"{"error":"no"}"#, failed("no", None)),
         (
             r#"{"object":"error","message":"no","type":"BadRequestError","param":null,"code":400}"#,
-            failed("no", Some("400")),
+            classed(Class::Request, "no", Some("400")),
         ),
         (
             r#"{"choices":[{"delta":{},"finish_reason":"error"}]}"#,

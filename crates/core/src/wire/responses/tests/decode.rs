@@ -5,6 +5,7 @@ use super::decode;
 use crate::wire::Dialect;
 use crate::wire::conversation::Seal;
 use crate::wire::event::{Event, Finish, ToolDelta, Usage};
+use crate::wire::refusal::Class;
 use crate::wire::responses::{Decoder, decode_whole};
 
 fn tool(index: u32, first: Option<(&str, &str)>, arguments: &str) -> Event {
@@ -116,6 +117,7 @@ fn an_end_says_why() {
     let failed = |message: &str, code: Option<&str>| Event::Failed {
         message: message.to_owned(),
         code: code.map(str::to_owned),
+        class: Class::Failed,
     };
     let error = json!({"error": {"code": "server_error", "message": "no"}, "usage": {"input_tokens": 1}});
     let usage = Event::Usage(Usage { input: 1, ..Usage::default() });
@@ -127,6 +129,8 @@ fn an_end_says_why() {
     ] {
         assert_eq!(decode(&[event]), [failed("no", Some("c"))]);
     }
+    let flagged = json!({"response": {"status": "failed", "error": {"code": "invalid_prompt", "message": "no"}}, "type": "response.failed"});
+    assert!(matches!(decode(&[flagged])[..], [Event::Failed { class: Class::Filtered, .. }]));
 }
 
 #[test]
@@ -174,8 +178,11 @@ fn a_whole_answer_is_read() {
         Event::Usage(USAGE),
     ];
     assert_eq!(whole(completed(&output)["response"].clone()), expected);
-    let failed =
-        |message: &str, code: &str| Event::Failed { message: message.into(), code: Some(code.into()) };
+    let failed = |message: &str, code: &str| Event::Failed {
+        message: message.into(),
+        code: Some(code.into()),
+        class: Class::Failed,
+    };
     assert_eq!(whole(json!({"error": {"message": "no", "code": "c"}})), [failed("no", "c")]);
     let queued = whole(json!({"object": "response", "status": "queued", "error": null}));
     assert_eq!(queued, [failed("the provider's answer is queued, not completed", "queued")]);
