@@ -17,10 +17,11 @@ use futures::stream::{self, Stream, StreamExt};
 
 use self::continuing::Broken;
 use self::gather::Gather;
+pub use self::gather::Rewritten;
 use crate::cache::{self, Tee};
 use crate::call::{AttemptReport, Ended, Plan, Shape};
 use crate::drive::{Driven, Question, drive};
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Retry};
 use crate::host::{Bytes, Held, Host, Key, Time};
 use crate::identity::Identity;
 use crate::ledger::receipt::{Outcome, Receipt};
@@ -29,7 +30,7 @@ use crate::modes::{Next, Op, Program, Show};
 use crate::route::Target;
 use crate::snapshot::Snapshot;
 use crate::trace::{self, Trace};
-use crate::wire::answer::Answer;
+use crate::wire::answer::{Answer, too_long};
 use crate::wire::conversation::Format;
 use crate::wire::event::{Finish, Usage};
 use crate::wire::prompt::Prompt;
@@ -63,6 +64,8 @@ pub struct Job {
     pub detached: bool,
     /// Whether another target may go on with a stream that breaks off after its beginning.
     pub continuation: bool,
+    /// Whether all of the answer must be kept to be written.
+    pub rewritten: Rewritten,
 }
 
 /// What a run says while it goes on.
@@ -149,6 +152,7 @@ pub fn inline<H: Host>(host: H, snapshot: Arc<Snapshot>, job: Job) -> impl Strea
         phase: Phase::Begin,
         answering: None,
         broken: None,
+        spoken: None,
         host,
         snapshot,
         job,
@@ -191,6 +195,8 @@ struct Inline<H, S, F> {
     answering: Option<Prompt>,
     /// The part of the answer that broke off.
     broken: Option<Broken>,
+    /// What the one who answers speaks.
+    spoken: Option<Dialect>,
 }
 
 impl<H, S, F> Inline<H, S, F>
@@ -368,6 +374,7 @@ where
                 let Some(target) = self.job.targets.get(target) else { return };
                 let tried = self.gather.tried(&reports);
                 let (target, dialect) = (target.name.clone(), target.dialect);
+                self.spoken = Some(dialect);
                 let rounds = self.host.rounds();
                 self.ready.push_back(Said::Began(Began { target, dialect, tried, cached: false, rounds }));
             }
@@ -414,9 +421,13 @@ where
         self.settle(outcome, ended).await;
     }
 
-    /// Why a complete answer is not what was asked for. One that was cut short or refused says so itself.
+    /// Why a complete answer is not what was asked for, or cannot be said. One that was cut short or refused says so itself.
     fn misshapen(&self, show: Show) -> Option<Error> {
         let answer = self.gather.answer();
+        if show == Show::Answer && answer.is_cut() && self.job.rewritten.holds(self.spoken) {
+            let error = Error::new(Kind::Upstream, too_long());
+            return Some(Error { retry: Retry::No, ..error });
+        }
         let whole = show == Show::Answer && answer.finish == Some(Finish::Stop) && answer.has_only_text();
         if !whole || self.job.format == Format::Text {
             return None;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::asked::Asked;
-use super::fault::{Content, Fault, Order, TOKENS};
+use super::fault::{Content, Fault, LONG, Order, TOKENS};
 
 /// The seal on every thought of the wall: a signature, or encrypted reasoning.
 pub const SEAL: &str = "d2FsbC1zZWFsLW9mLWEtdGhvdWdodA==";
@@ -132,6 +132,7 @@ fn tokens(order: &Order, asked: &Asked) -> Vec<String> {
     match order.content {
         Content::Counted(count) => Asked::counted(count),
         Content::Usage => Asked::counted(TOKENS),
+        Content::Long(count) => vec!["long ".repeat(LONG / 5 + 1)[..LONG].to_owned(); count],
         Content::Echo => asked.echo(),
         Content::Stage => asked.stage(),
         Content::Tools(_) => vec!["The tool said: ".to_owned(), asked.result.clone().unwrap_or_default()],

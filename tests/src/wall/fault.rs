@@ -91,9 +91,14 @@ pub enum Content {
     BadJson,
     /// A JSON object that fits no schema with properties.
     OffJson,
+    /// So many tokens of [`LONG`] bytes.
+    Long(usize),
     /// Counted tokens whose usage has cached, cache-written and reasoning tokens.
     Usage,
 }
+
+/// How long each token of a long answer is.
+pub const LONG: usize = 16 * 1024;
 
 /// How many tokens a good answer has.
 pub const TOKENS: usize = 8;
@@ -147,6 +152,7 @@ fn content(word: &str, numbers: &Numbers) -> Option<Content> {
         "badjson" => Content::BadJson,
         "offjson" => Content::OffJson,
         "usage" => Content::Usage,
+        "long" => Content::Long(numbers.count(80)),
         _ => return None,
     })
 }

@@ -64,6 +64,7 @@
 //! | `thinking` | reasoning first, with its seal [`SEAL`]: a signature, encrypted content when it was asked for, a `thoughtSignature` on the first call or the last part; a chat has no seal. Then whatever else was named |
 //! | `json` | a JSON object that fits the schema that was asked for, in the tool's arguments when a tool of Anthropic's was forced |
 //! | `badjson`, `offjson` | text that is not JSON; a JSON object that fits no schema with properties |
+//! | `long:N` (80) | N tokens of 16 KiB each |
 //! | `usage` | eight tokens, and [`USAGE`] with cached, cache-written and reasoning tokens |
 //!
 //! A seal that is not the wall's own is refused with 400 by every model, as providers do; a model that thinks refuses

@@ -9,12 +9,34 @@ use crate::host::Time;
 use crate::ledger::receipt::{Attempted, Outcome, Receipt, millis};
 use crate::modes::Show;
 use crate::route::Target;
-use crate::wire::Frame;
 use crate::wire::answer::Answer;
 use crate::wire::event::{Event, Usage};
+use crate::wire::{Dialect, Frame};
 
 /// The most bytes of a hidden step's text that are kept for later steps.
 const MAX_TEXT: usize = 1024 * 1024;
+
+/// Which answers are written anew as a whole, at once or at their end: they have a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rewritten {
+    /// None: each piece is written when it comes.
+    Never,
+    /// All but those in this dialect, which pass as they are.
+    Unless(Dialect),
+    /// All.
+    Always,
+}
+
+impl Rewritten {
+    /// Whether an answer in this dialect is.
+    pub(super) fn holds(self, spoken: Option<Dialect>) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Unless(own) => spoken != Some(own),
+            Self::Always => true,
+        }
+    }
+}
 
 pub(super) struct Gather {
     targets: Arc<[Target]>,
@@ -85,6 +107,8 @@ impl Gather {
             self.spoke |= matches!(event, Event::Text(text) if !text.is_empty());
             if self.keeps || matches!(event, Event::Finish(_) | Event::Usage(_)) {
                 self.answer.add(event);
+            } else {
+                self.answer.measure(event);
             }
             self.odd |= matches!(event, Event::Other(_));
         }
@@ -189,7 +213,6 @@ fn collect(frames: &[Frame], text: &mut String) {
 mod tests {
     use super::*;
     use crate::catalog::Prices;
-    use crate::wire::Dialect;
 
     #[test]
     fn a_caller_is_told_the_tokens_of_its_answer_and_the_receipt_those_of_every_attempt() {

@@ -93,6 +93,7 @@ pub async fn answer<H: Host>(
         keeps: !stream || voice.dialect().is_none(),
         detached: resumable,
         continuation,
+        rewritten: voice.rewritten(stream),
     };
     let keeper = host.clone();
     let clock = host.clone();

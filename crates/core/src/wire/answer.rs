@@ -4,10 +4,10 @@ use super::conversation::Seal;
 use super::event::{Event, Finish, ToolDelta, Usage};
 use super::omitted::Omitted;
 
-/// The most bytes of one answer's text, thinking and arguments that are kept.
+/// The most bytes of one answer's text, thinking and arguments that are kept, each block with [`BLOCK`] more.
 pub const MAX_KEPT: usize = 1024 * 1024;
-/// The most blocks of one answer that are kept.
-const MAX_BLOCKS: usize = 512;
+/// What keeping a block takes beside its text: its id, its type, the JSON around it.
+const BLOCK: usize = 256;
 
 /// What an answer is written under.
 #[derive(Clone, Debug, Default)]
@@ -37,8 +37,25 @@ pub struct Answer {
     pub usage: Usage,
     /// What it has beside its blocks.
     pub omitted: Omitted,
+    extent: Extent,
+}
+
+/// How much would have to be kept of an answer, to write it whole or to repeat it at its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Extent {
     size: usize,
-    cut: bool,
+    last: Option<Kind>,
+    calls: u32,
+}
+
+/// What a block is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Text,
+    Refusal,
+    Thinking,
+    Sealed,
+    Tool,
 }
 
 /// A piece of a whole answer.
@@ -62,40 +79,41 @@ pub enum Block {
 impl Answer {
     /// Adds an event. What goes beyond [`MAX_KEPT`] is left out.
     pub fn add(&mut self, event: &Event) {
-        let grown = match event {
-            Event::Text(text) | Event::Thinking(text) | Event::Refusal(text) => text.len(),
-            Event::Tool(tool) => tool.arguments.len(),
-            Event::Sealed(seal) => seal.value.len(),
-            _ => 0,
-        };
-        if self.size.saturating_add(grown) > MAX_KEPT {
-            self.cut = true;
-            return;
-        }
-        self.size = self.size.saturating_add(grown);
+        let fits = self.extent.add(event);
         match event {
             Event::Finish(finish) => self.finish = Some(*finish),
             Event::Usage(usage) => self.usage = *usage,
+            Event::Other(other) => self.omitted.add(other),
+            _ if !fits => {}
             Event::Tool(piece) => self.tool(piece),
             Event::Text(text) => match self.blocks.last_mut() {
                 Some(Block::Text(last)) => last.push_str(text),
-                _ => self.push(Block::Text(text.clone())),
+                _ => self.blocks.push(Block::Text(text.clone())),
             },
             Event::Refusal(text) => match self.blocks.last_mut() {
                 Some(Block::Refusal(last)) => last.push_str(text),
-                _ => self.push(Block::Refusal(text.clone())),
+                _ => self.blocks.push(Block::Refusal(text.clone())),
             },
             Event::Thinking(text) => match self.blocks.last_mut() {
                 Some(Block::Thinking { text: last, seal: None }) => last.push_str(text),
-                _ => self.push(Block::Thinking { text: text.clone(), seal: None }),
+                _ => self.blocks.push(Block::Thinking { text: text.clone(), seal: None }),
             },
             Event::Sealed(seal) => match self.blocks.last_mut() {
                 Some(Block::Thinking { seal: last @ None, .. }) if !seal.hidden => *last = Some(seal.clone()),
-                _ => self.push(Block::Thinking { text: String::new(), seal: Some(seal.clone()) }),
+                _ => self.blocks.push(Block::Thinking { text: String::new(), seal: Some(seal.clone()) }),
             },
-            Event::Other(other) => self.omitted.add(other),
             Event::Start { .. } | Event::Failed { .. } | Event::End | Event::Unreadable => {}
         }
+    }
+
+    /// Measures an event whose words are not kept.
+    pub fn measure(&mut self, event: &Event) {
+        self.extent.add(event);
+    }
+
+    /// Whether it went beyond [`MAX_KEPT`].
+    pub fn is_cut(&self) -> bool {
+        !self.extent.fits()
     }
 
     fn tool(&mut self, piece: &ToolDelta) {
@@ -105,13 +123,7 @@ impl Answer {
         });
         match begun {
             Some(tool) => tool.arguments.push_str(&piece.arguments),
-            None => self.push(Block::Tool(piece.clone())),
-        }
-    }
-
-    fn push(&mut self, block: Block) {
-        if self.blocks.len() < MAX_BLOCKS {
-            self.blocks.push(block);
+            None => self.blocks.push(Block::Tool(piece.clone())),
         }
     }
 
@@ -127,7 +139,7 @@ impl Answer {
     /// Whether nothing was left out and it is text alone, beside its thinking.
     pub fn has_only_text(&self) -> bool {
         let other = |block: &Block| matches!(block, Block::Refusal(_) | Block::Tool(_));
-        !self.cut && !self.blocks.iter().any(other)
+        !self.is_cut() && !self.blocks.iter().any(other)
     }
 
     /// The tools that it calls.
@@ -137,4 +149,48 @@ impl Answer {
             _ => None,
         })
     }
+}
+
+impl Extent {
+    /// Counts an event, and says whether the answer still fits.
+    pub fn add(&mut self, event: &Event) -> bool {
+        let (kind, bytes) = match event {
+            Event::Text(text) => (Kind::Text, text.len()),
+            Event::Refusal(text) => (Kind::Refusal, text.len()),
+            Event::Thinking(text) => (Kind::Thinking, text.len()),
+            Event::Sealed(seal) => (Kind::Sealed, seal.value.len()),
+            Event::Tool(tool) => {
+                let seal = tool.seal.as_ref().map_or(0, |seal| seal.value.len().saturating_add(BLOCK));
+                (Kind::Tool, tool.arguments.len().saturating_add(seal))
+            }
+            _ => return self.fits(),
+        };
+        let begins = match event {
+            // The pieces of several calls may come in turn.
+            Event::Tool(tool) => tool.index >= self.calls,
+            Event::Sealed(_) => true,
+            _ => bytes > 0 && self.last != Some(kind),
+        };
+        if let Event::Tool(tool) = event {
+            self.calls = self.calls.max(tool.index.saturating_add(1));
+        }
+        if begins {
+            self.last = Some(kind);
+            self.size = self.size.saturating_add(BLOCK);
+        }
+        self.size = self.size.saturating_add(bytes);
+        self.fits()
+    }
+
+    /// Whether it is within [`MAX_KEPT`].
+    pub fn fits(&self) -> bool {
+        self.size <= MAX_KEPT
+    }
+}
+
+/// What a caller is told of an answer that does not fit.
+pub fn too_long() -> String {
+    format!(
+        "the answer is longer than the {MAX_KEPT} bytes that can be written again in the caller's dialect"
+    )
 }

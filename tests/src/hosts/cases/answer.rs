@@ -3,8 +3,10 @@
 use serde_json::json;
 
 use super::{Case, case};
+use crate::faults::caller::Caller;
 use crate::hosts::ctx::{Ctx, check, same};
 use crate::hosts::setup::WALL_KEY;
+use crate::wall::fault::LONG;
 use crate::wall::{ODD, ODD_WHOLE};
 
 pub(super) const CASES: &[Case] = &[
@@ -14,6 +16,7 @@ pub(super) const CASES: &[Case] = &[
     case!(odd_whole),
     case!(caller_members),
     case!(usage),
+    case!(too_long_to_write_again),
 ];
 
 const TEXT: &str = "tok0 tok1 tok2 tok3 tok4 tok5 tok6 tok7";
@@ -76,4 +79,36 @@ async fn usage(ctx: &Ctx) -> Result<(), String> {
     let chat = ctx.post("/v1/chat/completions", &body).key(&ctx.keys.acme).send().await?.chat().await?;
     let tokens = chat.usage.as_ref().and_then(|usage| usage["completion_tokens"].as_u64());
     same("completion tokens", tokens, Some(8))
+}
+
+/// An answer of 1.3 MB that the caller's dialect repeats at its end, or has as a whole: what the caller is told is what
+/// the receipt says. One that passes as it is has no such bound, nor one of half the size.
+async fn too_long_to_write_again(ctx: &Ctx) -> Result<(), String> {
+    for (name, caller, model, stream, complete) in [
+        ("repeated", Caller::Responses, "wall/long", true, false),
+        ("half", Caller::Responses, "wall/long:40", true, true),
+        ("passes", Caller::Responses, "wall-responses/long", true, true),
+        ("pieces", Caller::Anthropic, "wall/long", true, true),
+        ("platform", Caller::Platform, "wall/long", true, false),
+        ("whole", Caller::OpenAi, "wall-anthropic/long", false, false),
+        ("whole-passes", Caller::Anthropic, "wall-anthropic/long", false, true),
+    ] {
+        let ctx = ctx.part(name);
+        let mut response = caller.request(&ctx, stream, &format!("{model}~{}", ctx.tag)).send().await?;
+        let body = response.text().await?;
+        let failed = |error: String| format!("{name}: {error}, status {}", response.status);
+        let long = if name == "half" { 40 * LONG } else { 80 * LONG };
+        if stream {
+            let seen = caller.stream(&body)?;
+            same("length", seen.text.len(), long).map_err(failed)?;
+            same("ended", (seen.ended, seen.error.is_none()), (complete, complete)).map_err(failed)?;
+        } else {
+            same("status", response.status, if complete { 200 } else { 502 }).map_err(failed)?;
+        }
+        let receipt = ctx.receipt().await?;
+        let outcome = if complete { "complete" } else { "failed" };
+        same("outcome", receipt["outcome"].as_str(), Some(outcome)).map_err(failed)?;
+        same("attempt", receipt["attempts"][0]["outcome"].as_str(), Some("answered")).map_err(failed)?;
+    }
+    Ok(())
 }

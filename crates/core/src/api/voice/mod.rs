@@ -10,7 +10,7 @@ pub use self::platform::Platform;
 pub use self::speaker::Speaker;
 use crate::call::Ended;
 use crate::error::{Error, Kind};
-use crate::run::{Began, Continued, Final};
+use crate::run::{Began, Continued, Final, Rewritten};
 use crate::wire::refusal::Class;
 use crate::wire::{Dialect, Frame};
 
@@ -96,6 +96,15 @@ impl Voice {
         match self {
             Self::Platform(_) => None,
             Self::Speaker(speaker) => Some(speaker.dialect()),
+        }
+    }
+
+    /// Which answers it can write only as a whole: those that are not streamed, and those that are repeated at their end.
+    pub fn rewritten(&self, stream: bool) -> Rewritten {
+        match self {
+            Self::Platform(_) => Rewritten::Always,
+            Self::Speaker(speaker) if stream && speaker.dialect() != Dialect::Responses => Rewritten::Never,
+            Self::Speaker(speaker) => speaker.rewritten(),
         }
     }
 

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::note;
 use crate::error::Error;
-use crate::run::Continued;
+use crate::run::{Continued, Rewritten};
 use crate::wire::answer::{Answer, Head};
 use crate::wire::dialect::Encoder;
 use crate::wire::event::{Event, Usage};
@@ -55,6 +55,11 @@ impl Speaker {
     /// Whether what is said in a dialect reaches this caller as it is.
     pub fn passes(&self, dialect: Dialect) -> bool {
         self.own && dialect == self.dialect
+    }
+
+    /// Which answers it writes anew.
+    pub fn rewritten(&self) -> Rewritten {
+        if self.own && !self.rewrites { Rewritten::Unless(self.dialect) } else { Rewritten::Always }
     }
 
     /// A comment, which keeps the connection alive. Google's SDKs stop at comments.

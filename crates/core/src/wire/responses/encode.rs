@@ -8,30 +8,27 @@ use super::items::{Call, Part, Text};
 use super::response::{Frame, Status};
 use crate::error::Error;
 use crate::wire::Dialect;
-use crate::wire::answer::{Answer, Block, Head, MAX_KEPT};
+use crate::wire::answer::{Answer, Block, Extent, Head, too_long};
 use crate::wire::conversation::Seal;
 use crate::wire::event::{Event, Finish, ToolDelta, Usage};
 use crate::wire::seal;
 
 /// The status of an item that is followed by another.
 const FOLLOWED: &str = "completed";
-/// The most items of one answer: the object that closes it repeats them all, however little each says.
-const MAX_ITEMS: usize = 4096;
 
 /// Writes one answer.
 ///
 /// Thinking is written as a reasoning item's summary, its seal as `encrypted_content`; a call's own seal as a reasoning
 /// item before the call. A call stays open until its arguments are whole, because some providers send the pieces of
-/// several calls in turn. The closing events repeat all texts: of an answer longer than [`MAX_KEPT`] that is not
+/// several calls in turn. The closing events repeat all texts: of an answer that does not fit into [`Extent`] that is not
 /// possible, so it ends with an error that says so after the last piece.
 pub struct Encoder {
     head: Head,
     frame: Frame,
     began: bool,
     sequence: u64,
-    /// Whether the answer grew past what is kept.
-    is_too_long: bool,
-    kept: usize,
+    /// The closing object repeats all items: one that grew past what is kept has none.
+    extent: Extent,
     /// The message or reasoning that is being said.
     text: Option<Text>,
     /// Calls, open and closed.
@@ -75,8 +72,7 @@ impl Encoder {
             frame,
             began: false,
             sequence: 0,
-            is_too_long: false,
-            kept: 0,
+            extent: Extent::default(),
             text: None,
             calls: Vec::new(),
             output: Vec::new(),
@@ -91,6 +87,7 @@ impl Encoder {
 
     /// Writes an event's frames. The finish is remembered for the end.
     pub fn event(&mut self, event: &Event, out: &mut BytesMut) {
+        self.extent.add(event);
         match event {
             Event::Text(text) => self.say(Part::Text, text, out),
             Event::Refusal(text) => self.say(Part::Refusal, text, out),
@@ -110,11 +107,8 @@ impl Encoder {
     /// The genuine end: what is open is closed, and the whole response object follows.
     pub fn tail(&mut self, usage: Usage, out: &mut BytesMut) {
         self.begin(out);
-        if self.is_too_long {
-            let detail = format!(
-                "the answer is longer than the {MAX_KEPT} bytes and {MAX_ITEMS} items that a closing response object may repeat; all of it was sent in pieces"
-            );
-            self.error("answer_too_long", &detail, None, None, out);
+        if !self.extent.fits() {
+            self.error("answer_too_long", &too_long(), None, None, out);
             return;
         }
         let status = Status::Ended(self.finish);
@@ -183,7 +177,7 @@ impl Encoder {
         }
         let (kind, delta) = text.delta(piece);
         self.send(kind, &delta, out);
-        if self.keep(piece.len()) {
+        if self.extent.fits() {
             text.push(piece);
         }
         self.text = Some(text);
@@ -200,7 +194,7 @@ impl Encoder {
     /// A seal ends the thinking before it, unless it stands for other thinking.
     fn seal(&mut self, seal: &Seal, out: &mut BytesMut) {
         self.begin(out);
-        if !self.keep(seal.value.len()) {
+        if !self.extent.fits() {
             return;
         }
         let is_own = seal.dialect == Dialect::Responses;
@@ -227,7 +221,7 @@ impl Encoder {
             Some(place) => place,
             None => self.open_call(piece, out),
         };
-        let keeps = self.keep(piece.arguments.len());
+        let keeps = self.extent.fits();
         let Some(call) = self.calls.get_mut(place) else { return };
         if piece.arguments.is_empty() || call.is_closed() {
             return;
@@ -270,7 +264,7 @@ impl Encoder {
 
     fn close_text(&mut self, status: &str, out: &mut BytesMut) {
         let Some(text) = self.text.take() else { return };
-        if self.is_too_long {
+        if !self.extent.fits() {
             return;
         }
         self.close_part(&text, out);
@@ -285,7 +279,7 @@ impl Encoder {
 
     /// Closes the calls whose arguments are whole, or all of them.
     fn close_calls(&mut self, all: bool, status: &str, out: &mut BytesMut) {
-        if self.is_too_long {
+        if !self.extent.fits() {
             return;
         }
         for mut call in std::mem::take(&mut self.calls) {
@@ -303,7 +297,6 @@ impl Encoder {
     }
 
     fn open_item(&mut self) -> usize {
-        self.is_too_long |= self.output.len() >= MAX_ITEMS;
         self.output.push(Value::Null);
         self.output.len().saturating_sub(1)
     }
@@ -315,12 +308,6 @@ impl Encoder {
         if let (Some(place), Some(item)) = (self.output.get_mut(index), event.remove("item")) {
             *place = item;
         }
-    }
-
-    fn keep(&mut self, bytes: usize) -> bool {
-        self.kept = self.kept.saturating_add(bytes);
-        self.is_too_long |= self.kept > MAX_KEPT;
-        !self.is_too_long
     }
 
     /// Every event has members.
