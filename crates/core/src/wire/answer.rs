@@ -9,12 +9,15 @@ pub const MAX_KEPT: usize = 1024 * 1024;
 /// What keeping a block takes beside its text: its id, its type, the JSON around it.
 const BLOCK: usize = 256;
 
+/// The longest name of a model that is taken from a provider, in bytes: every piece of an answer repeats it.
+const MAX_MODEL: usize = 256;
+
 /// What an answer is written under.
 #[derive(Clone, Debug, Default)]
 pub struct Head {
     /// 26 characters, without any dialect's prefix.
     pub id: String,
-    /// The model as the caller is told it.
+    /// The model as the caller is told it: what it asked for, until it is known who answers.
     pub model: String,
     /// Unix seconds.
     pub created: u64,
@@ -26,9 +29,20 @@ pub struct Head {
     pub echo: super::json::Members,
 }
 
+impl Head {
+    /// Takes the provider's name of the model that answers, if it gives one.
+    pub fn name(&mut self, model: &str) {
+        if !model.is_empty() && model.len() <= MAX_MODEL {
+            model.clone_into(&mut self.model);
+        }
+    }
+}
+
 /// A whole answer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
+    /// As its provider names the model; empty where it does not.
+    pub model: String,
     /// In order.
     pub blocks: Vec<Block>,
     /// Why it ended.
@@ -84,6 +98,7 @@ impl Answer {
             Event::Finish(finish) => self.finish = Some(*finish),
             Event::Usage(usage) => self.usage = *usage,
             Event::Other(other) => self.omitted.add(other),
+            Event::Start { model, .. } => self.model.clone_from(model),
             _ if !fits => {}
             Event::Tool(piece) => self.tool(piece),
             Event::Text(text) => match self.blocks.last_mut() {
@@ -102,7 +117,7 @@ impl Answer {
                 Some(Block::Thinking { seal: last @ None, .. }) if !seal.hidden => *last = Some(seal.clone()),
                 _ => self.blocks.push(Block::Thinking { text: String::new(), seal: Some(seal.clone()) }),
             },
-            Event::Start { .. } | Event::Failed { .. } | Event::End | Event::Unreadable => {}
+            Event::Failed { .. } | Event::End | Event::Unreadable => {}
         }
     }
 

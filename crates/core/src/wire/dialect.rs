@@ -98,7 +98,9 @@ impl Dialect {
 
     /// Writes an answer that is not streamed, with what was left out of it.
     pub fn whole(self, head: &Head, answer: &Answer) -> Value {
-        let mut whole = of!(self, it => it::whole(head, answer));
+        let mut head = head.clone();
+        head.name(&answer.model);
+        let mut whole = of!(self, it => it::whole(&head, answer));
         if let (Some(members), Some(note)) = (whole.as_object_mut(), answer.omitted.note()) {
             members.insert(OMITTED.to_owned(), note);
         }
@@ -160,7 +162,7 @@ impl Decoder {
     }
 }
 
-/// Writes one stream, and says at its end what was left out of it.
+/// Writes one stream. Its model is the one that the first event names; at its end it says what was left out.
 pub struct Encoder {
     dialect: Dialect,
     head: Head,
@@ -194,6 +196,7 @@ impl Encoder {
     pub fn event(&mut self, event: &Event, out: &mut BytesMut) {
         match event {
             Event::Other(other) => self.omitted.add(other),
+            Event::Start { model, .. } if self.writer.is_none() => self.head.name(model),
             event => run!(self, encoder => encoder.event(event, out)),
         }
     }

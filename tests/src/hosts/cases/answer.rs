@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Case, case};
-use crate::faults::caller::Caller;
+use crate::faults::caller::{self, Caller};
 use crate::hosts::ctx::{Ctx, check, same};
 use crate::hosts::setup::WALL_KEY;
 use crate::wall::fault::LONG;
@@ -16,7 +16,8 @@ pub(super) const CASES: &[Case] = &[
     case!(odd_whole),
     case!(caller_members),
     case!(usage),
-    case!(too_long_to_write_again),
+    case!(too_long_to_write_again).exclusive(),
+    case!(the_model_that_answers),
 ];
 
 const TEXT: &str = "tok0 tok1 tok2 tok3 tok4 tok5 tok6 tok7";
@@ -109,6 +110,22 @@ async fn too_long_to_write_again(ctx: &Ctx) -> Result<(), String> {
         let outcome = if complete { "complete" } else { "failed" };
         same("outcome", receipt["outcome"].as_str(), Some(outcome)).map_err(failed)?;
         same("attempt", receipt["attempts"][0]["outcome"].as_str(), Some("answered")).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// An answer names the model that gave it, not what was asked for, whoever wrote it last.
+async fn the_model_that_answers(ctx: &Ctx) -> Result<(), String> {
+    let callers = caller::ALL.into_iter().filter(|(_, caller)| *caller != Caller::Platform);
+    for ((name, caller), stream) in callers.flat_map(|caller| [(caller, false), (caller, true)]) {
+        for target in ["wall", "wall-responses", "wall-anthropic", "wall-gemini"] {
+            let ctx = ctx.part(&format!("{name}-{target}-{stream}"));
+            let asked = format!("{target}/rich~{}", ctx.tag);
+            let body = caller.request(&ctx, stream, &asked).send().await?.text().await?;
+            let member = if caller == Caller::Gemini { "modelVersion" } else { "model" };
+            let named = body.contains(&format!("\"{member}\":\"rich\"")) && !body.contains(&asked);
+            check(named, || format!("{name} {target} {stream}: {body}"))?;
+        }
     }
     Ok(())
 }

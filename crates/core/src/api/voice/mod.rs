@@ -43,7 +43,7 @@ impl Voice {
     pub fn began(&mut self, began: &Began) {
         match self {
             Self::Platform(platform) => platform.began(began),
-            Self::Speaker(speaker) => speaker.began(began.dialect),
+            Self::Speaker(speaker) => speaker.began(began),
         }
     }
 

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::note;
 use crate::error::Error;
-use crate::run::{Continued, Rewritten};
+use crate::run::{Began, Continued, Rewritten};
 use crate::wire::answer::{Answer, Head};
 use crate::wire::dialect::Encoder;
 use crate::wire::event::{Event, Usage};
@@ -73,9 +73,12 @@ impl Speaker {
         }
     }
 
-    /// Someone answers, in this dialect.
-    pub fn began(&mut self, dialect: Dialect) {
-        self.state = if self.passes(dialect) && !self.rewrites {
+    /// Someone answers. Where it is the caller's own request that is answered, the model is named that does.
+    pub fn began(&mut self, began: &Began) {
+        if let (true, Some((_, model))) = (self.own, began.target.split_once('/')) {
+            self.head.name(model);
+        }
+        self.state = if self.passes(began.dialect) && !self.rewrites {
             State::Passing(Passing::default())
         } else {
             State::Writing(Box::new(self.encoder()))
@@ -109,7 +112,8 @@ impl Speaker {
                     }
                 }
                 State::Writing(encoder) => {
-                    for event in &frame.events {
+                    let is_mine = |event: &&Event| self.own || !matches!(event, Event::Start { .. });
+                    for event in frame.events.iter().filter(is_mine) {
                         encoder.event(event, &mut out);
                     }
                 }
@@ -160,6 +164,9 @@ impl Speaker {
             State::Waiting | State::Writing(_) => {
                 let mut answer = answer.clone();
                 answer.usage = usage;
+                if !self.own {
+                    answer.model.clear();
+                }
                 Bytes::from(self.dialect.whole(&self.head, &answer).to_string())
             }
         }
@@ -204,7 +211,7 @@ mod tests {
     #[test]
     fn an_error_goes_on_counting_after_the_last_event_though_a_comment_came_after_it() {
         let mut speaker = Speaker::new(Dialect::Responses, true, Head::default());
-        speaker.began(Dialect::Responses);
+        speaker.began(&Began { dialect: Dialect::Responses, ..Began::default() });
         let frame =
             |text: &'static str| Frame { bytes: Bytes::from_static(text.as_bytes()), events: Vec::new() };
         let event = "event: response.in_progress\ndata: {\"sequence_number\":41}\n\n";
