@@ -95,6 +95,12 @@ fn responses(events: &[Value]) -> (Said, Option<Usage>) {
             ("response.output_item.done", "function_call") => {
                 said.call(text(&item["name"]), text(&item["arguments"]));
             }
+            // Those of tools that the provider runs itself are not the caller's to answer.
+            ("response.output_item.done", "custom_tool_call")
+                if list(&events[0]["response"]["tools"]).any(|tool| tool["name"] == item["name"]) =>
+            {
+                said.call(text(&item["name"]), &json!({"input": item["input"]}).to_string());
+            }
             _ => {}
         }
     }

@@ -67,6 +67,7 @@ fn written(head: &Head, finish: Finish) -> (Vec<Value>, Answer) {
         name: Some("f".into()),
         arguments: "{}".into(),
         seal: Some(Seal::signature(Dialect::Gemini, "s")),
+        ..ToolDelta::default()
     };
     let events = [
         Event::Thinking("t".into()),

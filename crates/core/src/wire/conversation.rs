@@ -104,7 +104,7 @@ pub struct Seal {
 }
 
 /// A call of a tool.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Call {
     /// Unique in the conversation; made up where the dialect has none.
     pub id: String,
@@ -112,6 +112,8 @@ pub struct Call {
     pub name: String,
     /// A JSON object's text; `{}` where there are none.
     pub arguments: String,
+    /// Whether the tool is a custom one, whose input stands in the arguments as [`super::custom`] says.
+    pub custom: bool,
     /// Gemini's `thoughtSignature`.
     pub seal: Option<Seal>,
 }
@@ -129,8 +131,8 @@ pub struct ToolResult {
     pub failed: bool,
 }
 
-/// A function that the model may call.
-#[derive(Clone, Debug, PartialEq)]
+/// A function that the model may call, or a custom tool.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tool {
     /// Its name.
     pub name: String,
@@ -140,6 +142,22 @@ pub struct Tool {
     pub schema: Option<Value>,
     /// Whether arguments must follow the schema.
     pub strict: Option<bool>,
+    /// For OpenAI's custom tools: what their input is. They have neither a schema nor `strict`.
+    pub custom: Option<Input>,
+}
+
+/// The input of a custom tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Any text.
+    Text,
+    /// A text of a grammar.
+    Grammar {
+        /// `lark` or `regex`.
+        syntax: String,
+        /// The grammar itself.
+        definition: String,
+    },
 }
 
 /// Whether and what to call.
@@ -312,6 +330,26 @@ impl Cannot {
             ),
         };
         Error::invalid(detail).at(field)
+    }
+}
+
+impl Conversation {
+    /// The calls of custom tools, by their ids.
+    pub fn custom_calls(&self) -> std::collections::HashSet<&str> {
+        let parts = self.messages.iter().flat_map(|message| &message.parts);
+        let calls = parts.filter_map(|part| match part {
+            Part::Call(call) if call.custom => Some(call.id.as_str()),
+            _ => None,
+        });
+        calls.collect()
+    }
+
+    /// Refuses custom tools, by the place of the first: for dialects that have none.
+    pub fn without_custom_tools(&self) -> Result<(), Cannot> {
+        match self.tools.iter().position(|tool| tool.custom.is_some()) {
+            Some(index) => Err(Cannot::Foreign(format!("tools[{index}].type"))),
+            None => Ok(()),
+        }
     }
 }
 

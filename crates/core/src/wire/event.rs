@@ -101,7 +101,7 @@ fn name(what: &str) -> String {
 }
 
 /// A piece of a tool call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ToolDelta {
     /// Joins the pieces of one call.
     pub index: u32,
@@ -114,6 +114,9 @@ pub struct ToolDelta {
     pub arguments: String,
     /// With the first piece: Gemini's `thoughtSignature`.
     pub seal: Option<Seal>,
+    /// With the first piece: whether it is a call of a custom tool, whose input stands in the arguments as
+    /// [`super::custom`] says.
+    pub custom: bool,
 }
 
 /// Why an answer ended.

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod anthropic;
 pub mod continuation;
 pub mod conversation;
+pub mod custom;
 pub mod dialect;
 pub mod event;
 pub mod gemini;

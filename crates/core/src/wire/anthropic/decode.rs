@@ -285,11 +285,11 @@ pub(super) fn block_events(block: Block<'_>, size: usize, events: &mut Vec<Event
 
 pub(super) fn tool_start(index: u32, block: &Block<'_>) -> Event {
     let (id, name) = (block.id.clone(), block.name.clone());
-    Event::Tool(ToolDelta { index, id, name, arguments: String::new(), seal: None })
+    Event::Tool(ToolDelta { index, id, name, arguments: String::new(), ..ToolDelta::default() })
 }
 
 fn tool_piece(index: u32, arguments: String) -> ToolDelta {
-    ToolDelta { index, id: None, name: None, arguments, seal: None }
+    ToolDelta { index, arguments, ..ToolDelta::default() }
 }
 
 fn signed(signature: String) -> Event {

@@ -98,7 +98,7 @@ fn part(block: &Members, path: &str) -> Result<Option<Part>, Error> {
             id: required(block, "id", path)?,
             name: required(block, "name", path)?,
             arguments: arguments(block, path)?,
-            seal: None,
+            ..Call::default()
         }),
         "tool_result" => Part::Result(result(block, path)?),
         other => {

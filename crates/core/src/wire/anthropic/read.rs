@@ -122,6 +122,7 @@ fn read_tools(members: &Members, foreign: &mut Vec<String>) -> Result<Vec<Tool>,
             description: optional(tool, "description", &path)?,
             schema: Some(required::<Value>(tool, "input_schema", &path)?),
             strict: optional(tool, "strict", &path)?,
+            custom: None,
         });
     }
     Ok(tools)

@@ -18,6 +18,7 @@ pub fn write(conversation: &Conversation, model: &str, shape: Shape) -> Result<M
     if let Some(name) = foreign.first() {
         return Err(Cannot::Foreign(name.clone()));
     }
+    conversation.without_custom_tools()?;
     let abilities = abilities(model);
     let forced = matches!(choice, Some(Choice::Any | Choice::Named(_)));
     let plan = plan(settings.reasoning.as_ref(), settings.max_output, forced, abilities)?;

@@ -116,6 +116,7 @@ impl Calls {
             name: Some(name),
             arguments: String::new(),
             seal: signature.map(|value| Seal::signature(Dialect::Gemini, value)),
+            ..ToolDelta::default()
         }
     }
 }

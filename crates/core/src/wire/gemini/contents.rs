@@ -106,7 +106,7 @@ impl Joined {
         };
         self.ids.insert(id.clone());
         self.calls.push(Known { id: id.clone(), name: name.clone(), answered: false });
-        Ok(Call { id, name, arguments, seal: None })
+        Ok(Call { id, name, arguments, ..Call::default() })
     }
 
     fn fresh(&self, name: &str) -> String {

@@ -171,7 +171,7 @@ impl Decoder {
                     id,
                     name,
                     arguments: text,
-                    seal: None,
+                    ..ToolDelta::default()
                 }));
                 return;
             }
@@ -200,7 +200,14 @@ impl Decoder {
         self.calls = self.calls.saturating_add(1);
         let id = id.filter(|id| !id.is_empty()).unwrap_or_else(|| format!("call_{index}"));
         self.open.push(Open { step, index, arguments: arguments.to_owned(), pieces: false });
-        events.push(Event::Tool(ToolDelta { index, id: Some(id), name, arguments: String::new(), seal }));
+        events.push(Event::Tool(ToolDelta {
+            index,
+            id: Some(id),
+            name,
+            arguments: String::new(),
+            seal,
+            ..ToolDelta::default()
+        }));
     }
 
     fn stop(&mut self, step: u32, events: &mut Vec<Event>) {
@@ -213,7 +220,7 @@ impl Decoder {
                 id: None,
                 name: None,
                 arguments,
-                seal: None,
+                ..ToolDelta::default()
             }));
         }
     }

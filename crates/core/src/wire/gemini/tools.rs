@@ -77,5 +77,5 @@ fn declared(function: &Object, foreign: &mut Vec<String>) -> Result<Tool, Error>
         Some(schema) => Some(schema),
         None => function.read::<Value>("parameters", "a schema")?.map(json_schema),
     };
-    Ok(Tool { name, description: function.text("description")?, schema, strict: None })
+    Ok(Tool { name, description: function.text("description")?, schema, ..Tool::default() })
 }

@@ -56,6 +56,7 @@ pub fn write(conversation: &Conversation, model: &str, _shape: Shape) -> Result<
     if let Some(name) = conversation.foreign.first() {
         return Err(Cannot::Foreign(name.clone()));
     }
+    conversation.without_custom_tools()?;
     let Conversation { messages, tools, choice, settings, .. } = conversation;
     // One tool that must be called is called once: only then is the wish kept here.
     let forced = matches!(choice, Some(Choice::Any | Choice::Named(_))) && tools.len() == 1;

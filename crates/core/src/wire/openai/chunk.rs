@@ -81,10 +81,23 @@ pub struct ToolCall {
     pub index: Option<u32>,
     #[serde(default)]
     pub id: Option<String>,
+    #[serde(default, rename = "type")]
+    pub kind: Option<String>,
     #[serde(default)]
     pub function: Option<Function>,
     #[serde(default)]
+    pub custom: Option<Custom>,
+    #[serde(default)]
     pub extra_content: Option<Value>,
+}
+
+/// Of a custom tool. OpenAI's description has it in whole answers only; its servers stream it too.
+#[derive(Default, Deserialize)]
+pub struct Custom {
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub input: Option<String>,
 }
 
 #[derive(Default, Deserialize)]

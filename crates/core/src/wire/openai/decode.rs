@@ -127,7 +127,12 @@ impl Decoder {
             events.extend(self.calls.piece(choice.index, index, call, answer));
         }
         events.extend(delta.others.iter().flat_map(|(name, value)| others(name, value)));
-        self.finish(choice.index, choice.finish_reason.as_deref(), events);
+        let reason = choice.finish_reason.as_deref().unwrap_or_default();
+        // What was cut off keeps its open end, so that nobody takes it for whole.
+        if !(reason.is_empty() || BROKEN.contains(&reason) || finish(reason) == Finish::Length) {
+            events.extend(self.calls.close(choice.index));
+        }
+        self.finish(choice.index, Some(reason), events);
     }
 
     /// Some servers send an empty reason with every chunk: that is none.

@@ -8,7 +8,7 @@ use super::{details, error_body};
 use crate::error::Error;
 use crate::wire::answer::{Answer, Block, Head, MAX_KEPT};
 use crate::wire::event::{Event, Finish, ToolDelta, Usage};
-use crate::wire::sse;
+use crate::wire::{custom, sse};
 
 /// The stream's terminator.
 pub const DONE: &[u8] = b"data: [DONE]\n\n";
@@ -27,10 +27,11 @@ pub struct Encoder {
     finish: Option<Finish>,
 }
 
-/// A call that has begun: its index in the events, and whether it has said any arguments.
+/// A call that has begun: its index in the events, whether it has said any arguments, and whether it is a custom tool's.
 struct Open {
     index: u32,
     argued: bool,
+    custom: bool,
 }
 
 /// Its members in the order of the alphabet, as those of a [`Value`] are.
@@ -51,11 +52,14 @@ struct Delta<'a> {
     tool_calls: Option<[ToolPiece<'a>; 1]>,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct ToolPiece<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
+    custom: Option<CustomPiece<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     extra_content: Option<Value>,
-    function: FunctionPiece<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<FunctionPiece<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
     index: usize,
@@ -66,6 +70,13 @@ struct ToolPiece<'a> {
 #[derive(Serialize)]
 struct FunctionPiece<'a> {
     arguments: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct CustomPiece<'a> {
+    input: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
 }
@@ -129,8 +140,8 @@ impl Encoder {
     pub fn tail(&mut self, usage: Usage, out: &mut BytesMut) {
         for at in 0..self.calls.len() {
             if self.calls.get(at).is_some_and(|call| !call.argued) {
-                let function = FunctionPiece { arguments: "{}", name: None };
-                let piece = ToolPiece { extra_content: None, function, id: None, index: at, kind: None };
+                let function = Some(FunctionPiece { arguments: "{}", name: None });
+                let piece = ToolPiece { function, index: at, ..ToolPiece::default() };
                 self.say(Delta { tool_calls: Some([piece]), ..Delta::default() }, out);
             }
         }
@@ -174,16 +185,27 @@ impl Encoder {
             }
         };
         let argued = !tool.arguments.is_empty();
+        let name = tool.name.as_deref();
+        let mut is_custom = tool.custom;
         match self.calls.get_mut(at) {
-            Some(call) => call.argued |= argued,
-            None => self.calls.push(Open { index: tool.index, argued }),
+            Some(call) => {
+                call.argued |= argued;
+                is_custom = call.custom;
+            }
+            None => self.calls.push(Open { index: tool.index, argued, custom: is_custom }),
         }
+        let input = if is_custom { custom::input(&tool.arguments) } else { String::new() };
+        if is_custom && input.is_empty() && id.is_none() && name.is_none() {
+            return;
+        }
+        let kind = if is_custom { "custom" } else { "function" };
         let piece = ToolPiece {
+            custom: is_custom.then_some(CustomPiece { input: &input, name }),
             extra_content: tool.seal.as_ref().map(details::extra_content),
-            function: FunctionPiece { arguments: &tool.arguments, name: tool.name.as_deref() },
+            function: (!is_custom).then_some(FunctionPiece { arguments: &tool.arguments, name }),
             id,
             index: at,
-            kind: id.map(|_| "function"),
+            kind: id.map(|_| kind),
         };
         self.say(Delta { tool_calls: Some([piece]), ..Delta::default() }, out);
     }
@@ -260,8 +282,12 @@ pub fn whole(head: &Head, answer: &Answer) -> Value {
 fn tool_call(tool: &ToolDelta, answer: &str, at: usize) -> Value {
     let id = tool.id.clone().unwrap_or_else(|| format!("call_{answer}_{at}"));
     let arguments = if tool.arguments.is_empty() { "{}" } else { &tool.arguments };
-    let mut call =
-        json!({"id": id, "type": "function", "function": {"name": tool.name, "arguments": arguments}});
+    let mut call = if tool.custom {
+        let input = custom::input(arguments);
+        json!({"id": id, "type": "custom", "custom": {"name": tool.name, "input": input}})
+    } else {
+        json!({"id": id, "type": "function", "function": {"name": tool.name, "arguments": arguments}})
+    };
     if let (Some(seal), Some(call)) = (&tool.seal, call.as_object_mut()) {
         call.insert("extra_content".to_owned(), details::extra_content(seal));
     }

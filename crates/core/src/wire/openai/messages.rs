@@ -8,6 +8,7 @@ use super::details;
 use super::read::{invalid, text, untranslatable};
 use crate::error::Error;
 use crate::wire::conversation::{Call, Image, Message, Part, Role, Source, Thinking, ToolResult};
+use crate::wire::custom;
 use crate::wire::json::parse;
 
 type Object = Map<String, Value>;
@@ -105,7 +106,8 @@ impl Reader {
     }
 
     fn call(&mut self, call: &Value, path: &str) -> Result<Call, Error> {
-        if let Some(kind) = call.get("type").and_then(Value::as_str).filter(|kind| *kind != "function") {
+        let kind = call.get("type").and_then(Value::as_str).unwrap_or("function");
+        if !matches!(kind, "function" | "custom") {
             let what = format!("a call of type `{kind}`");
             return Err(untranslatable(&format!("{path}.type"), &what, "send calls of type `function`"));
         }
@@ -114,15 +116,19 @@ impl Reader {
             text.ok_or_else(|| invalid(&path, "a string that is not empty"))
         };
         let id = filled(call.get("id"), format!("{path}.id"))?;
-        let function = call.get("function");
-        let name =
-            filled(function.and_then(|function| function.get("name")), format!("{path}.function.name"))?;
-        let arguments = function.and_then(|function| function.get("arguments"));
-        let arguments = arguments_of(arguments)
-            .ok_or_else(|| invalid(&format!("{path}.function.arguments"), "the text of a JSON object"))?;
+        let said = call.get(kind);
+        let member = |name: &str| said.and_then(|said| said.get(name));
+        let name = filled(member("name"), format!("{path}.{kind}.name"))?;
+        let arguments = if kind == "custom" {
+            let input = text(member("input"), &format!("{path}.custom.input"))?;
+            custom::arguments(&input.unwrap_or_default())
+        } else {
+            let path = format!("{path}.function.arguments");
+            arguments_of(member("arguments")).ok_or_else(|| invalid(&path, "the text of a JSON object"))?
+        };
         self.called.insert(id.clone(), name.clone());
         let seal = call.get("extra_content").and_then(details::signature);
-        Ok(Call { id, name, arguments, seal })
+        Ok(Call { id, name, arguments, seal, custom: kind == "custom" })
     }
 
     fn result(&self, message: &Object, path: &str) -> Result<ToolResult, Error> {

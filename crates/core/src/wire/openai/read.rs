@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::messages::messages;
 use super::settings;
 use crate::error::Error;
-use crate::wire::conversation::{Choice, Conversation, Tool};
+use crate::wire::conversation::{Choice, Conversation, Input, Tool};
 use crate::wire::json::{Members, parse};
 
 /// Members that this module reads.
@@ -46,7 +46,7 @@ const HARMLESS: [&str; 4] =
 /// a word are `metadata`, `store`, `usage`, `service_tier` and hints for the prompt cache.
 ///
 /// Fails with a 400 that names the member: one of another type or range than OpenAI's description gives it, and a
-/// message that no other dialect can hold (audio, files, legacy function calls, custom tools).
+/// message that no other dialect can hold (audio, files, legacy function calls).
 pub fn read(members: &Members) -> Result<Conversation, Error> {
     let body: Map<String, Value> = parse(&members.text())
         .map_err(|error| Error::invalid(format!("the body cannot be read: {error}")))?;
@@ -108,7 +108,11 @@ fn tools(value: Option<&Value>) -> Result<Vec<Tool>, Error> {
 }
 
 fn tool(value: &Value, path: &str) -> Result<Tool, Error> {
-    if let Some(kind) = value.get("type").and_then(Value::as_str).filter(|kind| *kind != "function") {
+    let kind = value.get("type").and_then(Value::as_str).unwrap_or("function");
+    if kind == "custom" {
+        return custom(value, &format!("{path}.custom"));
+    }
+    if kind != "function" {
         let what = format!("a tool of type `{kind}`");
         return Err(untranslatable(&format!("{path}.type"), &what, "send tools of type `function`"));
     }
@@ -132,6 +136,34 @@ fn tool(value: &Value, path: &str) -> Result<Tool, Error> {
         description: text(function.get("description"), &format!("{path}.description"))?,
         schema,
         strict,
+        custom: None,
+    })
+}
+
+fn custom(value: &Value, path: &str) -> Result<Tool, Error> {
+    let Some(Value::Object(custom)) = value.get("custom") else {
+        return Err(invalid(path, "an object with a `name`"));
+    };
+    let name = text(custom.get("name"), &format!("{path}.name"))?.filter(|name| !name.is_empty());
+    let format = custom.get("format").filter(|format| !format.is_null());
+    let kind = format.and_then(|format| format.get("type")).and_then(Value::as_str);
+    let grammar = |name: &str| {
+        let member = format.and_then(|format| format.get("grammar")).and_then(|grammar| grammar.get(name));
+        let path = format!("{path}.format.grammar.{name}");
+        text(member, &path)?.ok_or_else(|| invalid(&path, "a string"))
+    };
+    let input = match (format, kind) {
+        (None, _) | (_, Some("text")) => Input::Text,
+        (_, Some("grammar")) => {
+            Input::Grammar { syntax: grammar("syntax")?, definition: grammar("definition")? }
+        }
+        _ => return Err(invalid(&format!("{path}.format.type"), "`text` or `grammar`")),
+    };
+    Ok(Tool {
+        name: name.ok_or_else(|| invalid(&format!("{path}.name"), "the tool's name"))?,
+        description: text(custom.get("description"), &format!("{path}.description"))?,
+        custom: Some(input),
+        ..Tool::default()
     })
 }
 
@@ -144,9 +176,12 @@ fn choice(value: Option<&Value>, mut tools: Vec<Tool>) -> Result<(Option<Choice>
         Some(Value::String(word)) => return Ok((Some(mode(word).ok_or_else(wrong)?), tools)),
         Some(value) => value,
     };
-    let name = |tool: &Value| tool.pointer("/function/name").and_then(Value::as_str).map(str::to_owned);
+    let name = |tool: &Value| {
+        let tool = tool.get("function").or_else(|| tool.get("custom"))?;
+        tool.get("name").and_then(Value::as_str).map(str::to_owned)
+    };
     match value.get("type").and_then(Value::as_str) {
-        Some("function") => Ok((Some(Choice::Named(name(value).ok_or_else(wrong)?)), tools)),
+        Some("function" | "custom") => Ok((Some(Choice::Named(name(value).ok_or_else(wrong)?)), tools)),
         Some("allowed_tools") => {
             let allowed = value.get("allowed_tools").ok_or_else(wrong)?;
             let word = allowed.get("mode").and_then(Value::as_str).unwrap_or("auto");

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{details, names};
-use crate::wire::Dialect;
 use crate::wire::conversation::{Call, Cannot, Image, Message, Part, Role, Source, Thinking, ToolResult};
+use crate::wire::{Dialect, custom};
 
 /// Stands before the result of a tool that failed: this dialect has no member for it.
 const FAILED: &str = "The tool reports a failure.\n";
@@ -122,11 +122,13 @@ fn assistant(parts: &[Part], model: &str) -> Result<Value, Cannot> {
 }
 
 fn call(call: &Call) -> Value {
-    let mut written = json!({
-        "id": call.id,
-        "type": "function",
-        "function": {"name": call.name, "arguments": call.arguments},
-    });
+    let mut written = if call.custom {
+        let input = custom::input(&call.arguments);
+        json!({"id": call.id, "type": "custom", "custom": {"name": call.name, "input": input}})
+    } else {
+        let function = json!({"name": call.name, "arguments": call.arguments});
+        json!({"id": call.id, "type": "function", "function": function})
+    };
     let seal = call.seal.as_ref().filter(|seal| seal.dialect == Dialect::OpenAi);
     if let (Some(seal), Some(written)) = (seal, written.as_object_mut()) {
         written.insert("extra_content".to_owned(), details::extra_content(seal));

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{names, turns};
 use crate::call::Shape;
-use crate::wire::conversation::{Cannot, Choice, Conversation, Format, Reasoning, Settings, Tool};
+use crate::wire::conversation::{Cannot, Choice, Conversation, Format, Input, Reasoning, Settings, Tool};
 use crate::wire::json::Members;
 
 /// The most stop sequences (`StopConfiguration` of OpenAI's API description).
@@ -37,7 +37,11 @@ fn tools(conversation: &Conversation, members: &mut Members) {
     }
     let choice = match choice {
         Some(Choice::Any) => Some(json!("required")),
-        Some(Choice::Named(name)) => Some(json!({"type": "function", "function": {"name": name}})),
+        Some(Choice::Named(name)) => {
+            let custom = tools.iter().any(|tool| tool.name == *name && tool.custom.is_some());
+            let kind = if custom { "custom" } else { "function" };
+            Some(json!({"type": kind, kind: {"name": name}}))
+        }
         Some(Choice::Auto) if !tools.is_empty() => Some(json!("auto")),
         Some(Choice::Never) if !tools.is_empty() => Some(json!("none")),
         Some(Choice::Auto | Choice::Never) | None => None,
@@ -47,6 +51,21 @@ fn tools(conversation: &Conversation, members: &mut Members) {
 }
 
 fn tool(tool: &Tool) -> Value {
+    let format = match &tool.custom {
+        None => return function(tool),
+        Some(Input::Text) => json!({"type": "text"}),
+        Some(Input::Grammar { syntax, definition }) => {
+            json!({"type": "grammar", "grammar": {"syntax": syntax, "definition": definition}})
+        }
+    };
+    let mut custom = json!({"name": tool.name, "format": format});
+    if let (Some(description), Some(custom)) = (&tool.description, custom.as_object_mut()) {
+        custom.insert("description".to_owned(), json!(description));
+    }
+    json!({"type": "custom", "custom": custom})
+}
+
+fn function(tool: &Tool) -> Value {
     let mut function = Map::new();
     function.insert("name".to_owned(), json!(tool.name));
     let members = [

@@ -46,6 +46,9 @@ struct Envelope<'a> {
     /// `function_call_arguments.done`.
     #[serde(default, borrow)]
     arguments: Option<&'a RawValue>,
+    /// `custom_tool_call_input.done`.
+    #[serde(default, borrow)]
+    input: Option<&'a RawValue>,
     #[serde(default, borrow)]
     item: Option<&'a RawValue>,
     #[serde(default, borrow)]
@@ -99,12 +102,17 @@ impl Decoder {
             "response.reasoning_summary_part.added" if event.summary_index.unwrap_or(0) > 0 => {
                 vec![Event::Thinking(BETWEEN_PARTS.to_owned())]
             }
-            "response.function_call_arguments.delta" => match text(event.delta) {
-                Some(piece) => self.slots.arguments(at, piece).into_iter().collect(),
-                None => vec![self.slots.other(at, kind, size(event.delta))],
-            },
+            "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
+                match text(event.delta) {
+                    Some(piece) => self.slots.arguments(at, piece).into_iter().collect(),
+                    None => vec![self.slots.other(at, kind, size(event.delta))],
+                }
+            }
             "response.function_call_arguments.done" => {
-                text(event.arguments).and_then(|whole| self.slots.rest(at, &whole)).into_iter().collect()
+                text(event.arguments).map(|whole| self.slots.whole(at, &whole)).unwrap_or_default()
+            }
+            "response.custom_tool_call_input.done" => {
+                text(event.input).map(|whole| self.slots.whole(at, &whole)).unwrap_or_default()
             }
             "response.output_item.added" => self.item(at, event.item, false),
             "response.output_item.done" => self.item(at, event.item, true),
@@ -129,7 +137,9 @@ impl Decoder {
         if self.started {
             return Vec::new();
         }
-        let start = response(event).and_then(|response| response.start());
+        let response = response(event);
+        response.iter().for_each(|response| response.offer(&mut self.slots));
+        let start = response.and_then(|response| response.start());
         self.started = start.is_some();
         start.into_iter().collect()
     }
@@ -169,6 +179,9 @@ impl Decoder {
         let mut events = Vec::new();
         if self.slots.is_empty() {
             events.extend(response.content(&mut self.slots));
+        }
+        if response.is_completed() {
+            events.extend(self.slots.close_all());
         }
         events.extend(response.ending(&self.slots));
         events.push(Event::End);

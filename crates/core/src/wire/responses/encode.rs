@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use super::items::{Call, Part, Text};
 use super::response::{Frame, Status};
 use crate::error::Error;
-use crate::wire::Dialect;
 use crate::wire::answer::{Answer, Block, Extent, Head, too_long};
 use crate::wire::conversation::Seal;
 use crate::wire::event::{Event, Finish, ToolDelta, Usage};
 use crate::wire::seal;
+use crate::wire::{Dialect, custom};
 
 /// The status of an item that is followed by another.
 const FOLLOWED: &str = "completed";
@@ -57,6 +57,8 @@ pub(super) struct Piece<'a> {
     pub name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arguments: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -222,15 +224,19 @@ impl Encoder {
             None => self.open_call(piece, out),
         };
         let keeps = self.extent.fits();
-        let Some(call) = self.calls.get_mut(place) else { return };
-        if piece.arguments.is_empty() || call.is_closed() {
-            return;
+        let Some(mut call) = self.calls.get_mut(place).map(std::mem::take) else { return };
+        let input = call.is_custom().then(|| custom::input(&piece.arguments));
+        let said = input.as_deref().unwrap_or(&piece.arguments);
+        if !said.is_empty() && !call.is_closed() {
+            if keeps {
+                call.push(said);
+            }
+            let (kind, delta) = call.delta(said);
+            self.send(kind, &delta, out);
         }
-        if keeps {
-            call.push(&piece.arguments);
+        if let Some(place) = self.calls.get_mut(place) {
+            *place = call;
         }
-        let (id, index) = (call.id().to_owned(), call.index());
-        self.arguments(&id, index, &piece.arguments, out);
     }
 
     fn open_call(&mut self, piece: &ToolDelta, out: &mut BytesMut) -> usize {
@@ -244,16 +250,12 @@ impl Encoder {
             self.seal(&Seal { item: Some(call_id.clone()), ..seal.clone() }, out);
         }
         let index = self.open_item();
-        let id = format!("fc_{}_{index}", self.head.id);
+        let prefix = if piece.custom { "ctc" } else { "fc" };
+        let id = format!("{prefix}_{}_{index}", self.head.id);
         let call = Call::new(piece, id, call_id, index);
         self.send("response.output_item.added", &item_event(index, call.item("in_progress")), out);
         self.calls.push(call);
         place
-    }
-
-    fn arguments(&mut self, item_id: &str, output_index: usize, delta: &str, out: &mut BytesMut) {
-        let piece = Piece { item_id, output_index, delta: Some(delta), ..Piece::default() };
-        self.send("response.function_call_arguments.delta", &piece, out);
     }
 
     fn close_all(&mut self, out: &mut BytesMut) {
@@ -286,9 +288,11 @@ impl Encoder {
             if !call.is_closed() && (all || call.is_whole()) {
                 if call.is_empty() && status == "completed" {
                     call.push("{}");
-                    self.arguments(call.id(), call.index(), "{}", out);
+                    let (kind, delta) = call.delta("{}");
+                    self.send(kind, &delta, out);
                 }
-                self.send("response.function_call_arguments.done", &call.done(), out);
+                let (kind, done) = call.done();
+                self.send(kind, &done, out);
                 self.close_item(call.index(), call.item(status), out);
                 call.close();
             }

@@ -4,12 +4,12 @@ use serde_json::Value;
 
 use super::read::invalid;
 use crate::error::Error;
-use crate::wire::Dialect;
 use crate::wire::conversation::{
     Call, Conversation, Image, Message, Part, Role, Seal, Source, Thinking, ToolResult,
 };
 use crate::wire::json::parse;
 use crate::wire::seal;
+use crate::wire::{Dialect, custom};
 
 /// Reads the input into messages. Items and parts that no other dialect has (built-in tools, files) become foreign.
 pub fn read(input: Value, conversation: &mut Conversation) -> Result<(), Error> {
@@ -35,8 +35,8 @@ fn read_item(item: &Value, at: &str, conversation: &mut Conversation) -> Result<
     };
     match kind {
         "message" => message(item, at, conversation),
-        "function_call" => call(item, at, conversation),
-        "function_call_output" => result(item, at, conversation),
+        "function_call" | "custom_tool_call" => call(item, kind == "custom_tool_call", at, conversation),
+        "function_call_output" | "custom_tool_call_output" => result(item, at, conversation),
         "reasoning" => {
             add(conversation, Role::Assistant, vec![Part::Thinking(thinking(item))]);
             Ok(())
@@ -123,7 +123,7 @@ fn image(part: &Value, at: &str) -> Result<Image, Error> {
     Ok(Image { source, detail })
 }
 
-fn call(item: &Value, at: &str, conversation: &mut Conversation) -> Result<(), Error> {
+fn call(item: &Value, custom: bool, at: &str, conversation: &mut Conversation) -> Result<(), Error> {
     let text = |name: &str| {
         let text = item.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         text.map(str::to_owned).ok_or_else(|| invalid(&format!("{at}.{name}"), "is missing"))
@@ -132,13 +132,17 @@ fn call(item: &Value, at: &str, conversation: &mut Conversation) -> Result<(), E
         conversation.foreign.push(at.to_owned());
     }
     let (id, name) = (text("call_id")?, text("name")?);
-    let arguments = item.get("arguments").and_then(Value::as_str).unwrap_or_default();
-    let arguments = if arguments.trim().is_empty() { "{}" } else { arguments };
-    if parse::<serde_json::Map<String, Value>>(arguments).is_err() {
+    let said = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default();
+    let arguments = match said("arguments") {
+        _ if custom => custom::arguments(said("input")),
+        text if text.trim().is_empty() => "{}".to_owned(),
+        text => text.to_owned(),
+    };
+    if parse::<serde_json::Map<String, Value>>(&arguments).is_err() {
         return Err(invalid(&format!("{at}.arguments"), "must be the text of a JSON object"));
     }
     let seal = take_seal(conversation, &id);
-    let call = Call { id, name, arguments: arguments.to_owned(), seal };
+    let call = Call { id, name, arguments, seal, custom };
     add(conversation, Role::Assistant, vec![Part::Call(call)]);
     Ok(())
 }

@@ -152,8 +152,8 @@ impl Text {
     }
 }
 
-/// A function call.
-#[derive(Debug)]
+/// A call of a function or of a custom tool.
+#[derive(Debug, Default)]
 pub struct Call {
     /// Joins its pieces.
     joint: u32,
@@ -161,7 +161,9 @@ pub struct Call {
     call_id: String,
     name: String,
     index: usize,
+    /// Or the custom tool's input.
     arguments: String,
+    custom: bool,
     closed: bool,
 }
 
@@ -169,17 +171,13 @@ impl Call {
     /// Without arguments.
     pub fn new(piece: &ToolDelta, id: String, call_id: String, index: usize) -> Self {
         let name = piece.name.clone().unwrap_or_default();
-        Self { joint: piece.index, id, call_id, name, index, arguments: String::new(), closed: false }
+        let (joint, custom) = (piece.index, piece.custom);
+        Self { joint, id, call_id, name, index, arguments: String::new(), custom, closed: false }
     }
 
     /// Whether a piece of this index is one of this call.
     pub fn joins(&self, joint: u32) -> bool {
         self.joint == joint
-    }
-
-    /// The item's.
-    pub fn id(&self) -> &str {
-        &self.id
     }
 
     /// Its place in the output.
@@ -192,14 +190,19 @@ impl Call {
         self.arguments.push_str(piece);
     }
 
-    /// Whether it has no arguments yet.
+    /// Whether it is a custom tool's.
+    pub fn is_custom(&self) -> bool {
+        self.custom
+    }
+
+    /// Whether it has no arguments yet, and must have some.
     pub fn is_empty(&self) -> bool {
-        self.arguments.trim().is_empty()
+        !self.custom && self.arguments.trim().is_empty()
     }
 
     /// Whether its arguments are a whole object, to which nothing can be added.
     pub fn is_whole(&self) -> bool {
-        parse::<serde_json::Map<String, Value>>(&self.arguments).is_ok()
+        !self.custom && parse::<serde_json::Map<String, Value>>(&self.arguments).is_ok()
     }
 
     /// Whether its item was closed.
@@ -212,26 +215,43 @@ impl Call {
         self.closed = true;
     }
 
+    /// The event of a piece of its arguments.
+    pub fn delta<'a>(&'a self, piece: &'a str) -> (&'static str, Piece<'a>) {
+        let kind = if self.custom {
+            "response.custom_tool_call_input.delta"
+        } else {
+            "response.function_call_arguments.delta"
+        };
+        (kind, Piece { delta: Some(piece), ..self.piece() })
+    }
+
     /// The event of its whole arguments.
-    pub fn done(&self) -> Piece<'_> {
-        Piece {
-            item_id: &self.id,
-            output_index: self.index,
-            name: Some(&self.name),
-            arguments: Some(&self.arguments),
-            ..Piece::default()
+    pub fn done(&self) -> (&'static str, Piece<'_>) {
+        let said = Some(self.arguments.as_str());
+        if self.custom {
+            return ("response.custom_tool_call_input.done", Piece { input: said, ..self.piece() });
         }
+        let piece = Piece { name: Some(&self.name), arguments: said, ..self.piece() };
+        ("response.function_call_arguments.done", piece)
     }
 
     /// The item as it stands.
     pub fn item(&self, status: &str) -> Value {
+        let (kind, said) = match self.custom {
+            true => ("custom_tool_call", "input"),
+            false => ("function_call", "arguments"),
+        };
         json!({
-            "type": "function_call",
+            "type": kind,
             "id": self.id,
             "call_id": self.call_id,
             "name": self.name,
-            "arguments": self.arguments,
+            said: self.arguments,
             "status": status,
         })
+    }
+
+    fn piece(&self) -> Piece<'_> {
+        Piece { item_id: &self.id, output_index: self.index, ..Piece::default() }
     }
 }

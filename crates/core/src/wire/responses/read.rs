@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{check, input};
 use crate::error::Error;
 use crate::wire::conversation::{
-    Choice, Conversation, Format, Message, Part, Reasoning, Role, Settings, Tool,
+    Choice, Conversation, Format, Input, Message, Part, Reasoning, Role, Settings, Tool,
 };
 use crate::wire::json::Members;
 
@@ -78,10 +78,21 @@ struct Function {
     parameters: Option<Value>,
     #[serde(default)]
     strict: Option<bool>,
+    /// Of a custom tool.
+    #[serde(default)]
+    format: Option<Grammar>,
     #[serde(default)]
     defer_loading: Option<bool>,
     #[serde(default)]
     allowed_callers: Option<Value>,
+}
+
+/// What the input of a custom tool is.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Grammar {
+    Text,
+    Grammar { syntax: String, definition: String },
 }
 
 fn tools(members: &Members, conversation: &mut Conversation) -> Result<(), Error> {
@@ -90,14 +101,16 @@ fn tools(members: &Members, conversation: &mut Conversation) -> Result<(), Error
         let at = |name: &str| format!("tools[{index}]{name}");
         match tool.get("type").and_then(Value::as_str) {
             None => return Err(invalid(&at(".type"), "is missing: send `function`")),
-            Some("function") => {}
+            Some("function" | "custom") => {}
             Some(_) => {
                 conversation.foreign.push(at(".type"));
                 continue;
             }
         }
-        let function: Function = serde_json::from_value(tool)
-            .map_err(|_| invalid(&at(""), "must be {type, name, description, parameters, strict}"))?;
+        let is_custom = tool.get("type").and_then(Value::as_str) == Some("custom");
+        let function: Function = serde_json::from_value(tool).map_err(|_| {
+            invalid(&at(""), "must be {type, name, description} with {parameters, strict} or {format}")
+        })?;
         let name = function.name.filter(|name| !name.is_empty());
         let name = name.ok_or_else(|| invalid(&at(".name"), "is missing: it stands beside `type` here"))?;
         if function.parameters.as_ref().is_some_and(|schema| !schema.is_object()) {
@@ -109,8 +122,17 @@ fn tools(members: &Members, conversation: &mut Conversation) -> Result<(), Error
         if function.allowed_callers.is_some() {
             conversation.foreign.push(at(".allowed_callers"));
         }
-        let Function { description, parameters: schema, strict, .. } = function;
-        conversation.tools.push(Tool { name, description, schema, strict });
+        let Function { description, parameters: schema, strict, format, .. } = function;
+        conversation.tools.push(match format {
+            _ if !is_custom => Tool { name, description, schema, strict, custom: None },
+            None | Some(Grammar::Text) => {
+                Tool { name, description, custom: Some(Input::Text), ..Tool::default() }
+            }
+            Some(Grammar::Grammar { syntax, definition }) => {
+                let custom = Some(Input::Grammar { syntax, definition });
+                Tool { name, description, custom, ..Tool::default() }
+            }
+        });
     }
     Ok(())
 }
@@ -124,7 +146,7 @@ fn choice(members: &Members, foreign: &mut Vec<String>) -> Result<Option<Choice>
         Some("none") => Choice::Never,
         Some("required") => Choice::Any,
         Some(_) => return Err(wrong()),
-        None if choice.get("type").and_then(Value::as_str) == Some("function") => {
+        None if matches!(choice.get("type").and_then(Value::as_str), Some("function" | "custom")) => {
             Choice::Named(choice.get("name").and_then(Value::as_str).ok_or_else(wrong)?.to_owned())
         }
         None if choice.get("type").is_some_and(Value::is_string) => {

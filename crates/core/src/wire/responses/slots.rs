@@ -1,7 +1,10 @@
 //! What a stream has said so far of each output item, so that what a server repeats counts once and what it only says
 //! at an item's end counts at all.
 
+use serde_json::Value;
+
 use super::whole::Item;
+use crate::wire::custom;
 use crate::wire::event::{Event, ToolDelta};
 
 /// The most items of one answer that are followed; what comes beyond them is content without a name.
@@ -13,6 +16,9 @@ pub struct Slots {
     slots: Vec<Slot>,
     /// How many of them are calls.
     calls: u32,
+    /// The names of the caller's custom tools, where the provider repeats them. Other custom calls are of tools that it
+    /// runs itself (xAI's search of X).
+    custom: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -30,11 +36,24 @@ struct Slot {
 #[derive(Debug)]
 struct Call {
     index: u32,
-    /// How many bytes of its arguments were said.
+    /// How many bytes of its arguments were said; of a custom tool's call, of its input.
     said: usize,
+    /// Of a custom tool: whether its input may go on.
+    custom: Option<bool>,
 }
 
 impl Slots {
+    /// Takes the tools that the response object repeats.
+    pub fn offer(&mut self, tools: &Value) {
+        // An empty list says nothing: a provider runs no tool that is not in it either.
+        let Some(tools) = tools.as_array().filter(|it| !it.is_empty() && self.custom.is_none()) else {
+            return;
+        };
+        let text = |tool: &Value, name: &str| tool.get(name).and_then(Value::as_str).map(str::to_owned);
+        let custom = tools.iter().filter(|tool| text(tool, "type").as_deref() == Some("custom"));
+        self.custom = Some(custom.filter_map(|tool| text(tool, "name")).collect());
+    }
+
     /// Whether no item was spoken of.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
@@ -67,28 +86,58 @@ impl Slots {
         )
     }
 
-    /// A piece of a call's arguments; `None` where the call is not known, or there is nothing to say.
+    /// A piece of a call's arguments or input; `None` where the call is not known, or there is nothing to say.
     pub fn arguments(&mut self, output_index: u64, piece: String) -> Option<Event> {
         let call = self.slot(output_index)?.call.as_mut()?;
-        if piece.is_empty() {
+        if piece.is_empty() || call.custom == Some(false) {
             return None;
         }
         call.said = call.said.saturating_add(piece.len());
-        Some(Event::Tool(ToolDelta { index: call.index, id: None, name: None, arguments: piece, seal: None }))
+        let arguments = if call.custom.is_some() { custom::piece(&piece) } else { piece };
+        Some(Event::Tool(ToolDelta { index: call.index, arguments, ..ToolDelta::default() }))
     }
 
-    /// What the whole arguments of a call add to its pieces.
-    pub fn rest(&mut self, output_index: u64, whole: &str) -> Option<Event> {
+    /// What the whole arguments or input of a call add to the pieces. With them a custom tool's input has ended.
+    pub fn whole(&mut self, output_index: u64, whole: &str) -> Vec<Event> {
+        let rest = self.rest(output_index, whole);
+        rest.into_iter().chain(self.close(output_index)).collect()
+    }
+
+    /// Ends the inputs that a server did not end itself.
+    pub fn close_all(&mut self) -> Vec<Event> {
+        let places: Vec<_> = self.slots.iter().map(|slot| slot.output_index).collect();
+        places.into_iter().filter_map(|place| self.close(place)).collect()
+    }
+
+    fn rest(&mut self, output_index: u64, whole: &str) -> Option<Event> {
         let said = self.slot(output_index)?.call.as_ref()?.said;
         let rest = whole.get(said..)?.to_owned();
         self.arguments(output_index, rest)
+    }
+
+    fn close(&mut self, output_index: u64) -> Option<Event> {
+        let call = self.slot(output_index)?.call.as_mut()?;
+        let open = call.custom == Some(true);
+        call.custom = call.custom.map(|_| false);
+        let arguments = custom::CLOSING.to_owned();
+        open.then_some(Event::Tool(ToolDelta { index: call.index, arguments, ..ToolDelta::default() }))
     }
 
     /// What an item adds to what was said of it, at its beginning or its end.
     pub fn item(&mut self, output_index: u64, item: Item, ended: bool) -> Vec<Event> {
         self.slot(output_index);
         match item {
-            Item::Call { id, name, arguments } => self.call(output_index, id, name, arguments),
+            Item::Call { name, arguments, custom: true, .. } if !self.is_offered(&name) => {
+                // Once, with all that it says.
+                ended.then(|| Event::other("custom_tool_call", arguments.len())).into_iter().collect()
+            }
+            Item::Call { id, name, arguments, custom, cut } => {
+                let mut events = self.call(output_index, id, name, &arguments, custom);
+                if ended && !cut {
+                    events.extend(self.close(output_index));
+                }
+                events
+            }
             Item::Message(_) if !ended => Vec::new(),
             Item::Message(events) if self.is_silent(output_index) => events,
             // Annotations were events of their own.
@@ -113,17 +162,24 @@ impl Slots {
         }
     }
 
-    fn call(&mut self, output_index: u64, id: String, name: String, arguments: String) -> Vec<Event> {
-        let calls = self.calls;
+    fn is_offered(&self, name: &str) -> bool {
+        self.custom.as_ref().is_none_or(|custom| custom.iter().any(|known| known == name))
+    }
+
+    /// The call itself, when it is new.
+    fn call(&mut self, output_index: u64, id: String, name: String, said: &str, custom: bool) -> Vec<Event> {
+        let index = self.calls;
         let Some(slot) = self.slot(output_index) else {
-            return vec![Event::other("function_call", arguments.len())];
+            return vec![Event::other("function_call", said.len())];
         };
         if slot.call.is_some() {
-            return self.rest(output_index, &arguments).into_iter().collect();
+            return self.rest(output_index, said).into_iter().collect();
         }
-        slot.call = Some(Call { index: calls, said: arguments.len() });
-        self.calls = calls.saturating_add(1);
-        vec![Event::Tool(ToolDelta { index: calls, id: Some(id), name: Some(name), arguments, seal: None })]
+        slot.call = Some(Call { index, said: said.len(), custom: custom.then_some(true) });
+        self.calls = index.saturating_add(1);
+        let arguments = if custom { custom::begin(said) } else { said.to_owned() };
+        let (id, name) = (Some(id), Some(name));
+        vec![Event::Tool(ToolDelta { index, id, name, arguments, custom, ..ToolDelta::default() })]
     }
 
     fn slot(&mut self, output_index: u64) -> Option<&mut Slot> {

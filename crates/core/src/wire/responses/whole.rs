@@ -28,6 +28,8 @@ pub struct Response {
     #[serde(default)]
     output: Value,
     #[serde(default)]
+    tools: Value,
+    #[serde(default)]
     usage: Value,
 }
 
@@ -39,8 +41,12 @@ pub enum Item {
         id: String,
         /// Of the function.
         name: String,
-        /// As far as they are known.
+        /// As far as they are known; of a custom tool, its input.
         arguments: String,
+        /// Whether it is a custom tool's.
+        custom: bool,
+        /// Whether it was cut off.
+        cut: bool,
     },
     /// Its texts, refusals, and what else it holds.
     Message(Vec<Event>),
@@ -87,8 +93,19 @@ impl Response {
         self.id.as_str().map(|id| Event::Start { id: id.to_owned(), model })
     }
 
+    /// Whether nothing was cut off.
+    pub fn is_completed(&self) -> bool {
+        self.status.as_str() == Some("completed")
+    }
+
+    /// Tells which tools the caller offered.
+    pub fn offer(&self, slots: &mut Slots) {
+        slots.offer(&self.tools);
+    }
+
     /// All its items, but for what was said before.
     pub fn content(&self, slots: &mut Slots) -> Vec<Event> {
+        self.offer(slots);
         let items = self.output.as_array().into_iter().flatten();
         let read = (0..).zip(items).flat_map(|(index, value)| slots.item(index, item(value), true));
         read.collect()
@@ -153,10 +170,12 @@ pub fn item(value: &Value) -> Item {
     let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     match value.get("type").and_then(Value::as_str) {
         Some("message") => Item::Message(message(value)),
-        Some("function_call") => Item::Call {
+        Some(kind @ ("function_call" | "custom_tool_call")) => Item::Call {
             id: text("call_id").or(text("id")).unwrap_or_default(),
             name: text("name").unwrap_or_default(),
-            arguments: text("arguments").unwrap_or_default(),
+            arguments: text(if kind == "function_call" { "arguments" } else { "input" }).unwrap_or_default(),
+            custom: kind == "custom_tool_call",
+            cut: value.get("status").and_then(Value::as_str) == Some("incomplete"),
         },
         Some("reasoning") => {
             let seal = text("encrypted_content").filter(|value| !value.is_empty()).map(|value| Seal {

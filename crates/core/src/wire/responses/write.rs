@@ -1,13 +1,16 @@
 //! A neutral request, written for a provider.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use crate::call::Shape;
-use crate::wire::Dialect;
 use crate::wire::conversation::{
-    Cannot, Choice, Conversation, Format, Image, Message, Part, Reasoning, Role, Settings, Source, Tool,
+    Cannot, Choice, Conversation, Format, Image, Input, Message, Part, Reasoning, Role, Settings, Source,
+    Tool,
 };
 use crate::wire::json::Members;
+use crate::wire::{Dialect, custom};
 
 /// The longest `safety_identifier` that OpenAI takes. A longer user id is left out.
 const MAX_SAFETY_IDENTIFIER: usize = 64;
@@ -29,12 +32,13 @@ pub fn write(conversation: &Conversation, model: &str, shape: Shape) -> Result<M
     if let Some(message) = instructions {
         members.set("instructions", &texts(message));
     }
-    members.set("input", &messages.iter().flat_map(items).collect::<Vec<_>>());
+    let custom = conversation.custom_calls();
+    members.set("input", &messages.iter().flat_map(|it| items(it, &custom)).collect::<Vec<_>>());
     if !conversation.tools.is_empty() {
         members.set("tools", &conversation.tools.iter().map(tool).collect::<Vec<_>>());
     }
     if let Some(choice) = &conversation.choice {
-        members.set("tool_choice", &tool_choice(choice));
+        members.set("tool_choice", &tool_choice(choice, &conversation.tools));
     }
     write_settings(settings, &mut members);
     if thinks(settings.reasoning.as_ref(), model) {
@@ -134,7 +138,8 @@ fn is_reasoning_model(model: &str) -> bool {
 }
 
 /// A message's items, in order: texts and images between calls, results and thinking are one item.
-fn items(message: &Message) -> Vec<Value> {
+/// `custom`: the ids of custom tools' calls.
+fn items(message: &Message, custom: &HashSet<&str>) -> Vec<Value> {
     let mut items = Vec::new();
     let mut said = Vec::new();
     for part in &message.parts {
@@ -156,6 +161,12 @@ fn items(message: &Message) -> Vec<Value> {
                 set(&mut item, "id", seal.item.as_ref());
                 item
             }
+            Part::Call(call) if call.custom => json!({
+                "type": "custom_tool_call",
+                "call_id": call.id,
+                "name": call.name,
+                "input": custom::input(&call.arguments),
+            }),
             Part::Call(call) => json!({
                 "type": "function_call",
                 "call_id": call.id,
@@ -164,9 +175,11 @@ fn items(message: &Message) -> Vec<Value> {
             }),
             Part::Result(result) => {
                 let parts: Vec<_> = result.parts.iter().collect();
-                let mut item =
-                    json!({"type": "function_call_output", "call_id": result.id, "output": content(&parts)});
-                set(&mut item, "status", result.failed.then_some("incomplete").as_ref());
+                let is_custom = custom.contains(result.id.as_str());
+                let kind = if is_custom { "custom_tool_call_output" } else { "function_call_output" };
+                let mut item = json!({"type": kind, "call_id": result.id, "output": content(&parts)});
+                let status = (result.failed && !is_custom).then_some("incomplete");
+                set(&mut item, "status", status.as_ref());
                 item
             }
         };
@@ -232,6 +245,17 @@ fn texts(message: &Message) -> String {
 
 /// `strict` is on here where it is left out, unlike in every other dialect: so it is always said.
 fn tool(tool: &Tool) -> Value {
+    if let Some(input) = &tool.custom {
+        let format = match input {
+            Input::Text => json!({"type": "text"}),
+            Input::Grammar { syntax, definition } => {
+                json!({"type": "grammar", "syntax": syntax, "definition": definition})
+            }
+        };
+        let mut written = json!({"type": "custom", "name": tool.name, "format": format});
+        set(&mut written, "description", tool.description.as_ref());
+        return written;
+    }
     let strict = tool.strict.unwrap_or(false);
     let nothing =
         || json!({"type": "object", "properties": {}, "required": [], "additionalProperties": false});
@@ -245,12 +269,15 @@ fn tool(tool: &Tool) -> Value {
     written
 }
 
-fn tool_choice(choice: &Choice) -> Value {
+fn tool_choice(choice: &Choice, tools: &[Tool]) -> Value {
     match choice {
         Choice::Auto => json!("auto"),
         Choice::Never => json!("none"),
         Choice::Any => json!("required"),
-        Choice::Named(name) => json!({"type": "function", "name": name}),
+        Choice::Named(name) => {
+            let custom = tools.iter().any(|tool| tool.name == *name && tool.custom.is_some());
+            json!({"type": if custom { "custom" } else { "function" }, "name": name})
+        }
     }
 }
 

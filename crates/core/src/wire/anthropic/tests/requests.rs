@@ -22,7 +22,12 @@ fn say(role: Role, parts: Vec<Part>) -> Message {
 }
 
 fn call(id: &str, arguments: &str) -> Part {
-    Part::Call(Call { id: id.to_owned(), name: "f".to_owned(), arguments: arguments.to_owned(), seal: None })
+    Part::Call(Call {
+        id: id.to_owned(),
+        name: "f".to_owned(),
+        arguments: arguments.to_owned(),
+        ..Call::default()
+    })
 }
 
 fn result(id: &str, parts: Vec<Part>, failed: bool) -> Part {
@@ -39,7 +44,13 @@ fn png() -> Source {
 
 fn tool(strict: Option<bool>) -> Tool {
     let schema = json!({"type": "object", "properties": {"x": {"type": "integer", "minimum": 1}}});
-    Tool { name: "f".to_owned(), description: Some("d".to_owned()), schema: Some(schema), strict }
+    Tool {
+        name: "f".to_owned(),
+        description: Some("d".to_owned()),
+        schema: Some(schema),
+        strict,
+        custom: None,
+    }
 }
 
 /// A conversation with most of what there is, and how this dialect says it.
@@ -244,7 +255,7 @@ fn settings_are_written_as_the_model_takes_them() {
     check(old, |c| c.choice = Some(Choice::Any), Err(Cannot::Tools));
     check(old, |c| c.choice = Some(Choice::Auto), Ok(json!({})));
     let plain = json!([{"name": "g", "input_schema": {"type": "object", "properties": {}}}]);
-    let bare = |name: &str| Tool { name: name.to_owned(), description: None, schema: None, strict: None };
+    let bare = |name: &str| Tool { name: name.to_owned(), ..Tool::default() };
     check(
         old,
         |c| {

@@ -71,7 +71,7 @@ fn tool(index: u32, id: Option<&str>, arguments: &str) -> Event {
         id: id.map(str::to_owned),
         name,
         arguments: arguments.to_owned(),
-        seal: None,
+        ..ToolDelta::default()
     })
 }
 
@@ -294,6 +294,7 @@ fn a_seal_of_a_call_stands_before_it_and_comes_back() {
         name: Some("f".to_owned()),
         arguments: "{}".to_owned(),
         seal: Some(seal.clone()),
+        ..ToolDelta::default()
     };
     let frames = encode(&[Event::Tool(call.clone())], Some(Usage::default()));
     assert_eq!(

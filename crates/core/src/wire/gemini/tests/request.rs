@@ -35,7 +35,12 @@ fn body(conversation: &Conversation, model: &str) -> Value {
 }
 
 fn tool(name: &str) -> Tool {
-    Tool { name: name.to_owned(), description: None, schema: Some(json!({"type": "object"})), strict: None }
+    Tool {
+        name: name.to_owned(),
+        description: None,
+        schema: Some(json!({"type": "object"})),
+        ..Tool::default()
+    }
 }
 
 #[test]
@@ -97,7 +102,13 @@ fn both_spellings_are_read() {
     let picture = Source::Data { media: "image/png".to_owned(), base64: "a+/=".to_owned() };
     assert_eq!(messages[1].parts[1], Part::Image(Image { source: picture, detail: None }));
     let call = |id: &str, arguments: &str, seal| {
-        Part::Call(Call { id: id.to_owned(), name: "f".to_owned(), arguments: arguments.to_owned(), seal })
+        Part::Call(Call {
+            id: id.to_owned(),
+            name: "f".to_owned(),
+            arguments: arguments.to_owned(),
+            seal,
+            ..Call::default()
+        })
     };
     let thought = Thinking { text: "hm".to_owned(), seal: None };
     let seal = Seal::signature(Dialect::Gemini, "c2ln");
@@ -214,6 +225,7 @@ fn a_conversation_is_put_to_google() {
             name: "f".to_owned(),
             arguments: r#"{"z":1.50}"#.to_owned(),
             seal,
+            ..Call::default()
         })
     };
     let result = |id: &str, parts, failed| Message {

@@ -203,7 +203,7 @@ fn whole_answers_are_read_and_written() {
 fn tool(index: u32, name: Option<&str>, arguments: &str) -> Event {
     let id = name.map(|_| format!("id{index}"));
     let (name, arguments) = (name.map(str::to_owned), arguments.to_owned());
-    Event::Tool(ToolDelta { index, id, name, arguments, seal: None })
+    Event::Tool(ToolDelta { index, id, name, arguments, ..ToolDelta::default() })
 }
 
 #[test]

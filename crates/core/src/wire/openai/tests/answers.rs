@@ -21,7 +21,7 @@ fn head(include_usage: bool) -> Head {
 fn tool(index: u32, id: Option<&str>, arguments: &str) -> Event {
     let name = id.map(|_| "f".to_owned());
     let id = id.map(str::to_owned);
-    Event::Tool(ToolDelta { index, id, name, arguments: arguments.to_owned(), seal: None })
+    Event::Tool(ToolDelta { index, id, name, arguments: arguments.to_owned(), ..ToolDelta::default() })
 }
 
 fn stream(events: &[Event], include_usage: bool) -> String {
@@ -132,7 +132,7 @@ fn seals_stand_with_the_text_that_they_sign() {
         id: Some("a".to_owned()),
         name: Some("f".to_owned()),
         arguments: String::new(),
-        seal: None,
+        ..ToolDelta::default()
     };
     call.seal = Some(called.clone());
     let events = [

@@ -156,13 +156,14 @@ fn mistakes_are_named() {
         ),
         (
             json!({"messages": [{"role": "assistant", "tool_calls": [{"id": "a", "type": "custom"}]}]}),
-            "messages[0].tool_calls[0].type",
+            "messages[0].tool_calls[0].custom.name",
         ),
         (
             json!({"messages": [{"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "[1]"}}]}]}),
             "messages[0].tool_calls[0].function.arguments",
         ),
-        (json!({"tools": [{"type": "custom"}]}), "tools[0].type"),
+        (json!({"tools": [{"type": "custom"}]}), "tools[0].custom"),
+        (json!({"tools": [{"type": "web_search"}]}), "tools[0].type"),
         (json!({"tools": [{"type": "function", "function": {}}]}), "tools[0].function.name"),
         (json!({"tool_choice": "maybe"}), "tool_choice"),
         (json!({"max_tokens": 0}), "max_tokens"),

@@ -70,7 +70,8 @@ fn other_ways_to_say_the_same_are_understood() {
         {"role": "assistant", "content": null},
     ]));
     let data = Source::Data { media: "image/png".to_owned(), base64: "AAAA".to_owned() };
-    let call = Call { id: "a".to_owned(), name: "f".to_owned(), arguments: "{}".to_owned(), seal: None };
+    let call =
+        Call { id: "a".to_owned(), name: "f".to_owned(), arguments: "{}".to_owned(), ..Call::default() };
     let result =
         ToolResult { id: "a".to_owned(), name: Some("f".to_owned()), parts: vec![text("1")], failed: false };
     let expected = [
@@ -138,7 +139,13 @@ fn thinking_goes_where_it_is_understood() {
         json!([{"type": "reasoning.text", "signature": "s", "index": 0, "text": "t"}])
     );
     let call = |seal| {
-        Part::Call(Call { id: "a".to_owned(), name: "f".to_owned(), arguments: "{}".to_owned(), seal })
+        Part::Call(Call {
+            id: "a".to_owned(),
+            name: "f".to_owned(),
+            arguments: "{}".to_owned(),
+            seal,
+            ..Call::default()
+        })
     };
     let extra = |dialect| {
         said(vec![call(Some(Seal::signature(dialect, "s")))], "m").unwrap()["tool_calls"][0]["extra_content"]
@@ -181,7 +188,7 @@ fn an_answer_comes_back_with_its_seals() {
         id: Some("a".to_owned()),
         name: Some("f".to_owned()),
         arguments: "{}".to_owned(),
-        seal: None,
+        ..ToolDelta::default()
     };
     call.seal = Some(Seal::signature(Dialect::Gemini, "thought"));
     let events = [
@@ -215,6 +222,7 @@ fn an_answer_comes_back_with_its_seals() {
             name: "f".to_owned(),
             arguments: "{}".to_owned(),
             seal: call.seal,
+            ..Call::default()
         }),
     ];
     for message in [whole, streamed] {

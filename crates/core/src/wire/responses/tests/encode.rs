@@ -20,7 +20,7 @@ fn head() -> Head {
 
 fn tool(index: u32, first: Option<(&str, &str)>, arguments: &str) -> Event {
     let (id, name) = first.map(|(id, name)| (id.to_owned(), name.to_owned())).unzip();
-    Event::Tool(ToolDelta { index, id, name, arguments: arguments.to_owned(), seal: None })
+    Event::Tool(ToolDelta { index, id, name, arguments: arguments.to_owned(), ..ToolDelta::default() })
 }
 
 fn written(events: &[Event]) -> Vec<Value> {

@@ -63,7 +63,7 @@ fn everything() -> (Value, Conversation) {
         "stream": true,
     });
     let call = |id: &str, name: &str, arguments: &str| {
-        Part::Call(Call { id: id.into(), name: name.into(), arguments: arguments.into(), seal: None })
+        Part::Call(Call { id: id.into(), name: name.into(), arguments: arguments.into(), ..Call::default() })
     };
     let url = |url: &str, detail: &str| {
         Part::Image(Image { source: Source::Url(url.into()), detail: Some(detail.into()) })
@@ -79,6 +79,7 @@ fn everything() -> (Value, Conversation) {
         description: description.map(str::to_owned),
         schema: Some(schema.clone()),
         strict: Some(strict),
+        custom: None,
     };
     let conversation = Conversation {
         messages: vec![
@@ -311,7 +312,7 @@ fn a_request_has_what_its_model_and_shape_need() {
         let body = written(&conversation, "m", Shape::Whole);
         assert_eq!((body["reasoning"].clone(), body.get("include").is_some()), expected);
     }
-    conversation.tools = vec![Tool { name: "f".into(), description: None, schema: None, strict: None }];
+    conversation.tools = vec![Tool { name: "f".into(), ..Tool::default() }];
     let tool = &written(&conversation, "m", Shape::Whole)["tools"][0];
     assert_eq!(tool["strict"], json!(false));
     assert_eq!(tool["parameters"]["type"], json!("object"));

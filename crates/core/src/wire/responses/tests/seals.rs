@@ -59,7 +59,7 @@ fn a_calls_seal_finds_its_call() {
     let seal = seal(Dialect::Gemini, false, None);
     let call = |index, seal| {
         let (id, name) = (Some(format!("c{index}")), Some("f".to_owned()));
-        Event::Tool(ToolDelta { index, id, name, arguments: "{}".into(), seal })
+        Event::Tool(ToolDelta { index, id, name, arguments: "{}".into(), seal, ..ToolDelta::default() })
     };
     let items = output(&[call(0, Some(seal.clone())), call(1, None)]);
     let kinds: Vec<_> = items.iter().map(|item| item["type"].as_str().unwrap()).collect();
