@@ -1,8 +1,7 @@
 //! A request in no provider's words: what is read from one dialect and written in another.
 
-use serde_json::Value;
-
 use super::Dialect;
+use super::json::Members;
 use crate::error::Error;
 
 /// What is said, what may be called, and how the answer should be.
@@ -138,8 +137,8 @@ pub struct Tool {
     pub name: String,
     /// What it does.
     pub description: Option<String>,
-    /// JSON Schema of its arguments; `None` where it takes none.
-    pub schema: Option<Value>,
+    /// JSON Schema of its arguments, in the caller's order, which models follow; `None` where it takes none.
+    pub schema: Option<Members>,
     /// Whether arguments must follow the schema.
     pub strict: Option<bool>,
     /// For OpenAI's custom tools: what their input is. They have neither a schema nor `strict`.
@@ -216,8 +215,8 @@ pub enum Format {
         name: String,
         /// What it is for.
         description: Option<String>,
-        /// JSON Schema.
-        schema: Value,
+        /// JSON Schema, in the caller's order, which models follow.
+        schema: Members,
         /// Whether the answer must follow it.
         strict: Option<bool>,
     },

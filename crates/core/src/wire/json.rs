@@ -44,6 +44,8 @@ pub fn excess(text: &[u8]) -> Option<String> {
 }
 
 /// An object's members as they were written. Nothing but whitespace between them is lost.
+///
+/// Two are equal that have the same members in the same order, written in the same way.
 #[derive(Clone, Debug, Default)]
 pub struct Members(Vec<(String, Box<RawValue>)>);
 
@@ -78,6 +80,11 @@ impl Members {
         self.get(name).map_or(Ok(None), |value| parse::<Option<T>>(value.get()))
     }
 
+    /// The members and their texts, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.get()))
+    }
+
     /// The members' names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
@@ -91,6 +98,20 @@ impl Members {
         match self.0.iter_mut().find(|(key, _)| key == name) {
             Some(member) => member.1 = value,
             None => self.0.push((name.to_owned(), value)),
+        }
+    }
+
+    /// Replaces a member in its place, or adds it at the end, as this text; one that is no JSON changes nothing.
+    pub fn set_text(&mut self, name: &str, text: &str) {
+        if let Ok(value) = parse::<&RawValue>(text) {
+            self.set(name, &value);
+        }
+    }
+
+    /// Adds a member at the end, unless there is one of this name.
+    pub fn add(&mut self, name: &str, value: &impl Serialize) {
+        if self.get(name).is_none() {
+            self.set(name, value);
         }
     }
 
@@ -120,6 +141,12 @@ impl Members {
     /// The object's text.
     pub fn text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl PartialEq for Members {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
     }
 }
 

@@ -1,7 +1,5 @@
 //! A caller's request, read into a neutral one.
 
-use serde_json::Value;
-
 use super::messages::{invalid, optional, read_messages, required};
 use crate::error::Error;
 use crate::wire::conversation::{Choice, Conversation, Format, Reasoning, Settings, Tool};
@@ -120,7 +118,7 @@ fn read_tools(members: &Members, foreign: &mut Vec<String>) -> Result<Vec<Tool>,
         tools.push(Tool {
             name: required(tool, "name", &path)?,
             description: optional(tool, "description", &path)?,
-            schema: Some(required::<Value>(tool, "input_schema", &path)?),
+            schema: Some(required(tool, "input_schema", &path)?),
             strict: optional(tool, "strict", &path)?,
             custom: None,
         });
@@ -154,7 +152,7 @@ fn read_format(members: &Members, output: &Members) -> Result<Format, Error> {
     if required::<String>(&format, "type", path)? != "json_schema" {
         return Err(invalid(&format!("{path}.type"), "must be `json_schema`"));
     }
-    let schema: Value = required(&format, "schema", path)?;
+    let schema = required(&format, "schema", path)?;
     // The provider follows the schema always.
     Ok(Format::Schema { name: "answer".to_owned(), description: None, schema, strict: Some(true) })
 }

@@ -53,7 +53,7 @@ struct Definition<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
-    input_schema: Value,
+    input_schema: Members,
     #[serde(skip_serializing_if = "Option::is_none")]
     strict: Option<bool>,
 }
@@ -101,14 +101,14 @@ fn definition(tool: &Tool, abilities: Abilities) -> Result<Definition<'_>, Canno
     {
         return Err(Cannot::Tools);
     }
-    let mut input_schema = match (&tool.schema, strict) {
-        (Some(schema), Some(_)) => schema::strict(schema).ok_or(Cannot::Tools)?,
-        (Some(schema), None) => schema.clone(),
-        (None, Some(_)) => json!({"properties": {}, "additionalProperties": false}),
-        (None, None) => json!({"properties": {}}),
-    };
-    let members = input_schema.as_object_mut().ok_or(Cannot::Tools)?;
-    members.entry("type").or_insert_with(|| json!("object"));
+    let mut input_schema = tool.schema.clone().unwrap_or_default();
+    if tool.schema.is_none() {
+        input_schema.set("properties", &json!({}));
+    }
+    if strict.is_some() {
+        input_schema = schema::strict(&input_schema).ok_or(Cannot::Tools)?;
+    }
+    input_schema.add("type", &"object");
     Ok(Definition { name: &tool.name, description: tool.description.as_deref(), input_schema, strict })
 }
 
@@ -166,10 +166,13 @@ fn write_output(
         Format::Json => return Err(Cannot::Json),
         Format::Schema { description, schema, .. } => {
             let mut schema = schema::strict(schema).filter(|_| abilities.schema).ok_or(Cannot::Schema)?;
-            if let (Some(description), Some(members)) = (description, schema.as_object_mut()) {
-                members.entry("description").or_insert_with(|| json!(description));
+            if let Some(description) = description {
+                schema.add("description", description);
             }
-            output.set("format", &json!({"type": "json_schema", "schema": schema}));
+            let mut format = Members::default();
+            format.set("type", &"json_schema");
+            format.set("schema", &schema);
+            output.set("format", &format);
         }
     }
     set_some("thinking", plan.thinking.as_ref(), body);

@@ -1,7 +1,5 @@
 //! A caller's request, read into the neutral form.
 
-use serde_json::Value;
-
 use super::contents::{self, Joined};
 use super::fields::{Object, wrong};
 use super::schema::json_schema;
@@ -134,9 +132,9 @@ fn settings(config: &Object, foreign: &mut Vec<String>) -> Result<Settings, Erro
 
 /// A schema without the JSON media type has no effect, and Google refuses it: here it counts.
 fn format(config: &Object, foreign: &mut Vec<String>) -> Result<Format, Error> {
-    let schema = match config.read::<Value>("responseJsonSchema", "a JSON Schema")? {
+    let schema = match config.read::<Members>("responseJsonSchema", "a JSON Schema: an object")? {
         Some(schema) => Some(schema),
-        None => config.read::<Value>("responseSchema", "a schema")?.map(json_schema),
+        None => config.read::<Members>("responseSchema", "a schema")?.as_ref().map(json_schema),
     };
     let media = config.text("responseMimeType")?;
     match media.as_deref() {

@@ -1,77 +1,90 @@
 //! Google's `Schema`, an OpenAPI 3.0 subset with upper-case types, as JSON Schema.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
-/// The same schema as JSON Schema. What is JSON Schema already stays as it is. Its depth is that of the JSON it came
-/// from, which serde_json bounds at 128.
-pub(super) fn json_schema(schema: Value) -> Value {
-    let Value::Object(members) = schema else { return schema };
-    let mut out = Map::new();
-    let mut nullable = false;
-    for (name, value) in members {
-        match name.as_str() {
-            "type" => drop(out.insert(name, types(value))),
-            "nullable" => nullable = value == Value::Bool(true),
-            "properties" | "$defs" | "defs" | "definitions" => drop(out.insert(name, each(value))),
-            "items" => drop(out.insert(name, json_schema(value))),
-            "anyOf" | "any_of" => drop(out.insert("anyOf".to_owned(), each(value))),
-            "example" => drop(out.insert("examples".to_owned(), Value::Array(vec![value]))),
-            // An order of output and a name for `enum` that JSON Schema does not know.
+use crate::wire::json::{Members, parse};
+
+/// The same schema as JSON Schema, in the same order, or in the one of `propertyOrdering`. What is JSON Schema already
+/// stays as it is. Its depth is that of the JSON it came from, which is bounded.
+pub(super) fn json_schema(schema: &Members) -> Members {
+    let mut out = Members::default();
+    for (name, value) in schema.iter() {
+        match name {
+            "type" => out.set_text(name, &value.to_ascii_lowercase()),
+            "nullable" => {}
+            "properties" | "$defs" | "defs" | "definitions" => out.set_text(name, &each(value)),
+            "items" => out.set_text(name, &within(value)),
+            "anyOf" | "any_of" => out.set_text("anyOf", &each(value)),
+            "example" => out.set_text("examples", &format!("[{value}]")),
+            // JSON Schema has no name for an order of output but the order itself.
             "propertyOrdering" | "property_ordering" => {}
-            "format" if value == "enum" => {}
+            "format" if value == "\"enum\"" => {}
             "minItems" | "maxItems" | "minLength" | "maxLength" | "minProperties" | "maxProperties" => {
-                out.insert(name, number(value));
+                out.set_text(name, number(value));
             }
-            "min_items" => drop(out.insert("minItems".to_owned(), number(value))),
-            "max_items" => drop(out.insert("maxItems".to_owned(), number(value))),
-            "min_length" => drop(out.insert("minLength".to_owned(), number(value))),
-            "max_length" => drop(out.insert("maxLength".to_owned(), number(value))),
-            "min_properties" => drop(out.insert("minProperties".to_owned(), number(value))),
-            "max_properties" => drop(out.insert("maxProperties".to_owned(), number(value))),
-            _ => drop(out.insert(name, value)),
+            "min_items" => out.set_text("minItems", number(value)),
+            "max_items" => out.set_text("maxItems", number(value)),
+            "min_length" => out.set_text("minLength", number(value)),
+            "max_length" => out.set_text("maxLength", number(value)),
+            "min_properties" => out.set_text("minProperties", number(value)),
+            "max_properties" => out.set_text("maxProperties", number(value)),
+            _ => out.set_text(name, value),
         }
     }
-    if nullable {
+    order(schema, &mut out);
+    if schema.get("nullable").is_some_and(|nullable| nullable.get() == "true") {
         allow_null(&mut out);
     }
-    Value::Object(out)
+    out
 }
 
-fn each(value: Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            Value::Object(members.into_iter().map(|(name, schema)| (name, json_schema(schema))).collect())
-        }
-        Value::Array(items) => Value::Array(items.into_iter().map(json_schema).collect()),
-        other => other,
+/// A schema in a schema; what is no object stays as it is.
+fn within(schema: &str) -> String {
+    parse::<Members>(schema).map_or_else(|_| schema.to_owned(), |schema| json_schema(&schema).text())
+}
+
+fn each(schemas: &str) -> String {
+    if let Ok(members) = parse::<Members>(schemas) {
+        let mut out = Members::default();
+        members.iter().for_each(|(name, schema)| out.set_text(name, &within(schema)));
+        return out.text();
     }
-}
-
-fn types(value: Value) -> Value {
-    match value {
-        Value::String(name) => Value::String(name.to_ascii_lowercase()),
-        Value::Array(names) => Value::Array(names.into_iter().map(types).collect()),
-        other => other,
+    match parse::<Vec<&RawValue>>(schemas) {
+        Ok(items) => {
+            format!("[{}]", items.into_iter().map(|item| within(item.get())).collect::<Vec<_>>().join(","))
+        }
+        Err(_) => schemas.to_owned(),
     }
 }
 
 /// 64-bit numbers are strings in protocol buffers' JSON.
-fn number(value: Value) -> Value {
-    match value.as_str().map(str::parse::<u64>) {
-        Some(Ok(number)) => Value::from(number),
-        _ => value,
-    }
+fn number(text: &str) -> &str {
+    let digits = text.trim_matches('"');
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) { digits } else { text }
 }
 
-fn allow_null(schema: &mut Map<String, Value>) {
-    if let Some(Value::String(name)) = schema.get("type") {
-        let types = vec![Value::from(name.clone()), Value::from("null")];
-        schema.insert("type".to_owned(), Value::Array(types));
-    } else if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
-        choices.push(serde_json::json!({"type": "null"}));
+fn order(schema: &Members, out: &mut Members) {
+    let named = |name| schema.read::<Vec<String>>(name).ok().flatten();
+    let Some(order) = named("propertyOrdering").or_else(|| named("property_ordering")) else { return };
+    let Ok(Some(properties)) = out.read::<Members>("properties") else { return };
+    let first = order.iter().filter_map(|name| Some((name.as_str(), properties.get(name)?.get())));
+    let mut ordered = Members::default();
+    first.chain(properties.iter()).for_each(|(name, schema)| ordered.set_text(name, schema));
+    out.set("properties", &ordered);
+}
+
+fn allow_null(schema: &mut Members) {
+    if let Ok(Some(name)) = schema.read::<String>("type") {
+        schema.set("type", &[name.as_str(), "null"]);
+    } else if let Ok(Some(choices)) = schema.read::<Vec<&RawValue>>("anyOf") {
+        let choices = choices.into_iter().map(RawValue::get).chain([r#"{"type":"null"}"#]);
+        let choices = format!("[{}]", choices.collect::<Vec<_>>().join(","));
+        schema.set_text("anyOf", &choices);
     }
-    if let Some(Value::Array(values)) = schema.get_mut("enum") {
+    if let Ok(Some(mut values)) = schema.read::<Vec<Value>>("enum") {
         values.push(Value::Null);
+        schema.set("enum", &values);
     }
 }
 
@@ -90,8 +103,22 @@ mod tests {
             "a": {"type": ["string", "null"], "enum": ["x", null]},
             "type": {"type": "array", "minItems": 1, "items": {"anyOf": [{"type": "integer"}, {"type": "null"}]}},
         }});
-        assert_eq!(json_schema(given), expected);
+        let translated = |schema: &Value| {
+            let members = Members::parse(schema.to_string().as_bytes()).unwrap();
+            serde_json::from_str::<Value>(&json_schema(&members).text()).unwrap()
+        };
+        assert_eq!(translated(&given), expected);
         let already = json!({"type": "object", "properties": {"x": {"type": ["string", "null"]}}});
-        assert_eq!(json_schema(already.clone()), already);
+        assert_eq!(translated(&already), already);
+    }
+
+    #[test]
+    fn the_order_stays_or_is_the_one_that_was_asked_for() {
+        let given = r#"{"type":"OBJECT","required":["z"],"properties":{"z":{"type":"STRING","minLength":"2"},"m":{"anyOf":[{"type":"NULL"}]},"a":{}}}"#;
+        let kept = r#"{"type":"object","required":["z"],"properties":{"z":{"type":"string","minLength":2},"m":{"anyOf":[{"type":"null"}]},"a":{}}}"#;
+        let translated = |text: &str| json_schema(&Members::parse(text.as_bytes()).unwrap()).text();
+        assert_eq!(translated(given), kept);
+        let asked = r#"{"propertyOrdering":["b","x"],"properties":{"a":{},"b":{"x":1},"c":{}}}"#;
+        assert_eq!(translated(asked), r#"{"properties":{"b":{"x":1},"a":{},"c":{}}}"#);
     }
 }

@@ -1,11 +1,10 @@
 //! A caller's tools and whether to call them.
 
-use serde_json::Value;
-
 use super::fields::{Object, wrong};
 use super::schema::json_schema;
 use crate::error::Error;
 use crate::wire::conversation::{Choice, Tool};
+use crate::wire::json::Members;
 
 /// The functions that may be called, and the choice. Built-in tools are foreign.
 ///
@@ -73,9 +72,9 @@ fn declared(function: &Object, foreign: &mut Vec<String>) -> Result<Tool, Error>
     if name.is_empty() {
         return Err(wrong(&function.at("name"), "must be the function's name"));
     }
-    let schema = match function.read::<Value>("parametersJsonSchema", "a JSON Schema")? {
+    let schema = match function.read::<Members>("parametersJsonSchema", "a JSON Schema: an object")? {
         Some(schema) => Some(schema),
-        None => function.read::<Value>("parameters", "a schema")?.map(json_schema),
+        None => function.read::<Members>("parameters", "a schema")?.as_ref().map(json_schema),
     };
     Ok(Tool { name, description: function.text("description")?, schema, ..Tool::default() })
 }

@@ -73,7 +73,9 @@ pub fn write(conversation: &Conversation, model: &str, _shape: Shape) -> Result<
     body.set("contents", &said.contents);
     if !tools.is_empty() {
         let declared: Vec<_> = tools.iter().map(declaration).collect();
-        body.set("tools", &json!([{"functionDeclarations": declared}]));
+        let mut functions = Members::default();
+        functions.set("functionDeclarations", &declared);
+        body.set("tools", &[functions]);
     }
     if let Some(calling) = calling(tools, choice.as_ref())? {
         body.set("toolConfig", &json!({"functionCallingConfig": calling}));
@@ -151,10 +153,10 @@ fn config(settings: &Settings, model: &str, tools: bool) -> Result<Members, Cann
 }
 
 /// A schema with what it is for, unless it says so itself.
-fn described(schema: &Value, description: Option<&str>) -> Value {
+fn described(schema: &Members, description: Option<&str>) -> Members {
     let mut schema = schema.clone();
-    if let (Value::Object(members), Some(description)) = (&mut schema, description) {
-        members.entry("description").or_insert_with(|| Value::from(description));
+    if let Some(description) = description {
+        schema.add("description", &description);
     }
     schema
 }

@@ -1,5 +1,6 @@
 //! A caller's request, read into no provider's words.
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::messages::messages;
@@ -50,12 +51,12 @@ const HARMLESS: [&str; 4] =
 pub fn read(members: &Members) -> Result<Conversation, Error> {
     let body: Map<String, Value> = parse(&members.text())
         .map_err(|error| Error::invalid(format!("the body cannot be read: {error}")))?;
-    let tools = tools(body.get("tools"))?;
+    let tools = tools(members)?;
     let (choice, tools) = choice(body.get("tool_choice"), tools)?;
     let (messages, mut foreign) = messages(body.get("messages"))?;
     let others = body.iter().filter(|(name, value)| !is_known(name) && !changes_nothing(name, value));
     foreign.extend(others.map(|(name, _)| name.clone()));
-    Ok(Conversation { messages, tools, choice, settings: settings::read(&body)?, foreign })
+    Ok(Conversation { messages, tools, choice, settings: settings::read(&body, members)?, foreign })
 }
 
 /// A 400 that names a member.
@@ -98,73 +99,70 @@ fn changes_nothing(name: &str, value: &Value) -> bool {
     }
 }
 
-fn tools(value: Option<&Value>) -> Result<Vec<Tool>, Error> {
-    let tools = match value {
-        None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(Value::Array(tools)) => tools,
-        Some(_) => return Err(invalid("tools", "an array")),
-    };
+fn tools(members: &Members) -> Result<Vec<Tool>, Error> {
+    let tools = members.read::<Vec<Members>>("tools").map_err(|_| invalid("tools", "an array of objects"))?;
+    let tools = tools.unwrap_or_default();
     tools.iter().enumerate().map(|(at, value)| tool(value, &format!("tools[{at}]"))).collect()
 }
 
-fn tool(value: &Value, path: &str) -> Result<Tool, Error> {
-    let kind = value.get("type").and_then(Value::as_str).unwrap_or("function");
+fn tool(tool: &Members, path: &str) -> Result<Tool, Error> {
+    let kind = tool.read::<String>("type").ok().flatten().unwrap_or_else(|| "function".to_owned());
     if kind == "custom" {
-        return custom(value, &format!("{path}.custom"));
+        return custom(tool, &format!("{path}.custom"));
     }
     if kind != "function" {
         let what = format!("a tool of type `{kind}`");
         return Err(untranslatable(&format!("{path}.type"), &what, "send tools of type `function`"));
     }
     let path = format!("{path}.function");
-    let Some(Value::Object(function)) = value.get("function") else {
-        return Err(invalid(&path, "an object with a `name`"));
-    };
-    let strict = match function.get("strict") {
-        None | Some(Value::Null) => None,
-        Some(Value::Bool(strict)) => Some(*strict),
-        Some(_) => return Err(invalid(&format!("{path}.strict"), "true or false")),
-    };
-    let schema = match function.get("parameters") {
-        None | Some(Value::Null) => None,
-        Some(schema @ Value::Object(_)) => Some(schema.clone()),
-        Some(_) => return Err(invalid(&format!("{path}.parameters"), "a JSON Schema: an object")),
-    };
-    let name = text(function.get("name"), &format!("{path}.name"))?.filter(|name| !name.is_empty());
+    let function = tool.read::<Members>("function").ok().flatten();
+    let function = function.ok_or_else(|| invalid(&path, "an object with a `name`"))?;
     Ok(Tool {
-        name: name.ok_or_else(|| invalid(&format!("{path}.name"), "the function's name"))?,
-        description: text(function.get("description"), &format!("{path}.description"))?,
-        schema,
-        strict,
+        name: name(&function, &path, "the function's name")?,
+        description: member(&function, "description", &path, "a string")?,
+        schema: member(&function, "parameters", &path, "a JSON Schema: an object")?,
+        strict: member(&function, "strict", &path, "true or false")?,
         custom: None,
     })
 }
 
-fn custom(value: &Value, path: &str) -> Result<Tool, Error> {
-    let Some(Value::Object(custom)) = value.get("custom") else {
-        return Err(invalid(path, "an object with a `name`"));
-    };
-    let name = text(custom.get("name"), &format!("{path}.name"))?.filter(|name| !name.is_empty());
-    let format = custom.get("format").filter(|format| !format.is_null());
-    let kind = format.and_then(|format| format.get("type")).and_then(Value::as_str);
-    let grammar = |name: &str| {
-        let member = format.and_then(|format| format.get("grammar")).and_then(|grammar| grammar.get(name));
-        let path = format!("{path}.format.grammar.{name}");
-        text(member, &path)?.ok_or_else(|| invalid(&path, "a string"))
-    };
-    let input = match (format, kind) {
-        (None, _) | (_, Some("text")) => Input::Text,
-        (_, Some("grammar")) => {
-            Input::Grammar { syntax: grammar("syntax")?, definition: grammar("definition")? }
-        }
-        _ => return Err(invalid(&format!("{path}.format.type"), "`text` or `grammar`")),
+fn custom(tool: &Members, path: &str) -> Result<Tool, Error> {
+    let custom = tool.read::<Members>("custom").ok().flatten();
+    let custom = custom.ok_or_else(|| invalid(path, "an object with a `name`"))?;
+    let wanted = "`text` or `grammar`, with `grammar.syntax` and `grammar.definition`";
+    let format = member::<Value>(&custom, "format", path, wanted)?.unwrap_or_default();
+    let wrong = || invalid(&format!("{path}.format"), wanted);
+    let text = |path: &str| format.pointer(path).and_then(Value::as_str);
+    let input = match text("/type") {
+        None if format.is_null() => Input::Text,
+        Some("text") => Input::Text,
+        Some("grammar") => Input::Grammar {
+            syntax: text("/grammar/syntax").ok_or_else(wrong)?.to_owned(),
+            definition: text("/grammar/definition").ok_or_else(wrong)?.to_owned(),
+        },
+        _ => return Err(wrong()),
     };
     Ok(Tool {
-        name: name.ok_or_else(|| invalid(&format!("{path}.name"), "the tool's name"))?,
-        description: text(custom.get("description"), &format!("{path}.description"))?,
+        name: name(&custom, path, "the tool's name")?,
+        description: member(&custom, "description", path, "a string")?,
         custom: Some(input),
         ..Tool::default()
     })
+}
+
+fn name(object: &Members, path: &str, wants: &str) -> Result<String, Error> {
+    let name = member::<String>(object, "name", path, wants)?.filter(|name| !name.is_empty());
+    name.ok_or_else(|| invalid(&format!("{path}.name"), wants))
+}
+
+/// A member of an object at `path`; `None` where it is missing or null.
+pub fn member<T: DeserializeOwned>(
+    object: &Members,
+    name: &str,
+    path: &str,
+    wants: &str,
+) -> Result<Option<T>, Error> {
+    object.read(name).map_err(|_| invalid(&format!("{path}.{name}"), wants))
 }
 
 /// The choice, and the tools that it leaves: `allowed_tools` is a choice among fewer.

@@ -2,17 +2,18 @@
 
 use std::ops::RangeInclusive;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::read::{invalid, text};
+use super::read::{invalid, member, text};
 use crate::error::Error;
 use crate::wire::conversation::{Format, Reasoning, Settings};
+use crate::wire::json::Members;
 
 const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 
 /// Reads what [`Settings`] has a place for. `max_completion_tokens` and `safety_identifier` come before `max_tokens` and
 /// `user`, which they replace.
-pub fn read(body: &Map<String, Value>) -> Result<Settings, Error> {
+pub fn read(body: &Map<String, Value>, members: &Members) -> Result<Settings, Error> {
     let max_output = match whole(body, "max_completion_tokens", 1)? {
         Some(most) => Some(most),
         None => whole(body, "max_tokens", 1)?,
@@ -31,7 +32,7 @@ pub fn read(body: &Map<String, Value>) -> Result<Settings, Error> {
         seed: seed(body)?,
         stop: stop(body.get("stop"))?,
         parallel_tools: boolean(body.get("parallel_tool_calls"), "parallel_tool_calls")?,
-        format: format(body.get("response_format"))?,
+        format: format(members)?,
         reasoning: reasoning(body)?,
         user,
     })
@@ -79,31 +80,29 @@ fn stop(value: Option<&Value>) -> Result<Vec<String>, Error> {
     }
 }
 
-fn format(value: Option<&Value>) -> Result<Format, Error> {
-    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(Format::Text) };
-    match value.get("type").and_then(Value::as_str) {
+fn format(members: &Members) -> Result<Format, Error> {
+    const PATH: &str = "response_format";
+    const KINDS: &str = "`text`, `json_object` or `json_schema`";
+    let wrong = || invalid("response_format.type", KINDS);
+    let Some(wanted) = members.read::<Members>(PATH).map_err(|_| wrong())? else { return Ok(Format::Text) };
+    match member::<String>(&wanted, "type", PATH, KINDS)?.as_deref() {
         Some("text") => Ok(Format::Text),
         Some("json_object") => Ok(Format::Json),
-        Some("json_schema") => schema(value.get("json_schema"), "response_format.json_schema"),
-        _ => Err(invalid("response_format.type", "`text`, `json_object` or `json_schema`")),
+        Some("json_schema") => schema(&wanted, "response_format.json_schema"),
+        _ => Err(wrong()),
     }
 }
 
-fn schema(value: Option<&Value>, path: &str) -> Result<Format, Error> {
-    let Some(Value::Object(wanted)) = value else {
-        return Err(invalid(path, "an object with a `name` and a `schema`"));
-    };
-    let schema = match wanted.get("schema") {
-        None | Some(Value::Null) => json!({}),
-        Some(schema @ Value::Object(_)) => schema.clone(),
-        Some(_) => return Err(invalid(&format!("{path}.schema"), "a JSON Schema: an object")),
-    };
-    let name = text(wanted.get("name"), &format!("{path}.name"))?.filter(|name| !name.is_empty());
+fn schema(format: &Members, path: &str) -> Result<Format, Error> {
+    let wanted = format.read::<Members>("json_schema").ok().flatten();
+    let wanted = wanted.ok_or_else(|| invalid(path, "an object with a `name` and a `schema`"))?;
+    let name = member::<String>(&wanted, "name", path, "a name for the schema")?;
+    let name = name.filter(|name| !name.is_empty());
     Ok(Format::Schema {
         name: name.ok_or_else(|| invalid(&format!("{path}.name"), "a name for the schema"))?,
-        description: text(wanted.get("description"), &format!("{path}.description"))?,
-        schema,
-        strict: boolean(wanted.get("strict"), &format!("{path}.strict"))?,
+        description: member(&wanted, "description", path, "a string")?,
+        schema: member(&wanted, "schema", path, "a JSON Schema: an object")?.unwrap_or_default(),
+        strict: member(&wanted, "strict", path, "true or false")?,
     })
 }
 

@@ -1,6 +1,6 @@
 //! A request that goes upstream, written from no provider's words.
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::{names, turns};
 use crate::call::Shape;
@@ -50,31 +50,36 @@ fn tools(conversation: &Conversation, members: &mut Members) {
     set(members, "parallel_tool_calls", settings.parallel_tools.filter(|_| !tools.is_empty()));
 }
 
-fn tool(tool: &Tool) -> Value {
+fn tool(tool: &Tool) -> Members {
     let format = match &tool.custom {
-        None => return function(tool),
+        None => return of_kind("function", &function(tool)),
         Some(Input::Text) => json!({"type": "text"}),
         Some(Input::Grammar { syntax, definition }) => {
             json!({"type": "grammar", "grammar": {"syntax": syntax, "definition": definition}})
         }
     };
-    let mut custom = json!({"name": tool.name, "format": format});
-    if let (Some(description), Some(custom)) = (&tool.description, custom.as_object_mut()) {
-        custom.insert("description".to_owned(), json!(description));
-    }
-    json!({"type": "custom", "custom": custom})
+    let mut custom = Members::default();
+    custom.set("name", &tool.name);
+    set(&mut custom, "description", tool.description.as_ref());
+    custom.set("format", &format);
+    of_kind("custom", &custom)
 }
 
-fn function(tool: &Tool) -> Value {
-    let mut function = Map::new();
-    function.insert("name".to_owned(), json!(tool.name));
-    let members = [
-        ("description", tool.description.as_ref().map(|text| json!(text))),
-        ("parameters", tool.schema.clone()),
-        ("strict", tool.strict.map(Value::Bool)),
-    ];
-    function.extend(members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-    json!({"type": "function", "function": function})
+fn function(tool: &Tool) -> Members {
+    let mut function = Members::default();
+    function.set("name", &tool.name);
+    set(&mut function, "description", tool.description.as_ref());
+    set(&mut function, "parameters", tool.schema.as_ref());
+    set(&mut function, "strict", tool.strict);
+    function
+}
+
+/// `{"type": kind, kind: said}`.
+fn of_kind(kind: &str, said: &Members) -> Members {
+    let mut written = Members::default();
+    written.set("type", &kind);
+    written.set(kind, said);
+    written
 }
 
 fn settings(settings: &Settings, model: &str, members: &mut Members) -> Result<(), Cannot> {
@@ -100,23 +105,20 @@ fn settings(settings: &Settings, model: &str, members: &mut Members) -> Result<(
     Ok(())
 }
 
-fn format(format: &Format) -> Option<Value> {
+fn format(format: &Format) -> Option<Members> {
+    let mut wanted = Members::default();
     match format {
-        Format::Text => None,
-        Format::Json => Some(json!({"type": "json_object"})),
+        Format::Text => return None,
+        Format::Json => wanted.set("type", &"json_object"),
         Format::Schema { name, description, schema, strict } => {
-            let mut wanted = Map::new();
-            wanted.insert("name".to_owned(), json!(name));
-            wanted.insert("schema".to_owned(), schema.clone());
-            if let Some(description) = description {
-                wanted.insert("description".to_owned(), json!(description));
-            }
-            if let Some(strict) = strict {
-                wanted.insert("strict".to_owned(), json!(strict));
-            }
-            Some(json!({"type": "json_schema", "json_schema": wanted}))
+            wanted.set("name", name);
+            set(&mut wanted, "description", description.as_ref());
+            wanted.set("schema", schema);
+            set(&mut wanted, "strict", *strict);
+            wanted = of_kind("json_schema", &wanted);
         }
     }
+    Some(wanted)
 }
 
 /// A budget becomes the effort that Google's interface for this dialect takes for one ("OpenAI compatibility": `low` is

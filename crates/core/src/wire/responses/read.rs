@@ -3,13 +3,14 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{check, input};
 use crate::error::Error;
 use crate::wire::conversation::{
     Choice, Conversation, Format, Input, Message, Part, Reasoning, Role, Settings, Tool,
 };
-use crate::wire::json::Members;
+use crate::wire::json::{Members, parse};
 
 /// Members that are read here, below, or before; and those that change nothing in the answer's meaning: hints for
 /// caches and speed, labels, and what only matters beside built-in tools.
@@ -67,26 +68,6 @@ pub fn read(members: &Members) -> Result<Conversation, Error> {
     Ok(conversation)
 }
 
-/// A tool as callers send it; `type` decides what it is.
-#[derive(Deserialize)]
-struct Function {
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    description: Option<String>,
-    #[serde(default)]
-    parameters: Option<Value>,
-    #[serde(default)]
-    strict: Option<bool>,
-    /// Of a custom tool.
-    #[serde(default)]
-    format: Option<Grammar>,
-    #[serde(default)]
-    defer_loading: Option<bool>,
-    #[serde(default)]
-    allowed_callers: Option<Value>,
-}
-
 /// What the input of a custom tool is.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -96,42 +77,39 @@ enum Grammar {
 }
 
 fn tools(members: &Members, conversation: &mut Conversation) -> Result<(), Error> {
-    let tools = member::<Vec<Value>>(members, "tools", "a list of tools")?.unwrap_or_default();
-    for (index, tool) in tools.into_iter().enumerate() {
+    let tools = member::<Vec<Members>>(members, "tools", "a list of tools")?.unwrap_or_default();
+    for (index, tool) in tools.iter().enumerate() {
         let at = |name: &str| format!("tools[{index}]{name}");
-        match tool.get("type").and_then(Value::as_str) {
-            None => return Err(invalid(&at(".type"), "is missing: send `function`")),
-            Some("function" | "custom") => {}
-            Some(_) => {
-                conversation.foreign.push(at(".type"));
-                continue;
-            }
+        let kind = tool.read::<String>("type").ok().flatten();
+        let kind = kind.ok_or_else(|| invalid(&at(".type"), "is missing: send `function`"))?;
+        let foreign = &mut conversation.foreign;
+        if !matches!(kind.as_str(), "function" | "custom") {
+            foreign.push(at(".type"));
+            continue;
         }
-        let is_custom = tool.get("type").and_then(Value::as_str) == Some("custom");
-        let function: Function = serde_json::from_value(tool).map_err(|_| {
-            invalid(&at(""), "must be {type, name, description} with {parameters, strict} or {format}")
-        })?;
-        let name = function.name.filter(|name| !name.is_empty());
-        let name = name.ok_or_else(|| invalid(&at(".name"), "is missing: it stands beside `type` here"))?;
-        if function.parameters.as_ref().is_some_and(|schema| !schema.is_object()) {
-            return Err(invalid(&at(".parameters"), "must be a JSON Schema object"));
+        let wrong = |name: &str, what: &str| invalid(&at(name), what);
+        let name = tool.read::<String>("name").ok().flatten().filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| wrong(".name", "is missing: it stands beside `type` here"))?;
+        let description = tool.read("description").map_err(|_| wrong(".description", "must be a text"))?;
+        if tool.read("defer_loading").is_ok_and(|deferred| deferred == Some(true)) {
+            foreign.push(at(".defer_loading"));
         }
-        if function.defer_loading == Some(true) {
-            conversation.foreign.push(at(".defer_loading"));
+        if tool.get("allowed_callers").is_some_and(|callers| callers.get() != "null") {
+            foreign.push(at(".allowed_callers"));
         }
-        if function.allowed_callers.is_some() {
-            conversation.foreign.push(at(".allowed_callers"));
-        }
-        let Function { description, parameters: schema, strict, format, .. } = function;
-        conversation.tools.push(match format {
-            _ if !is_custom => Tool { name, description, schema, strict, custom: None },
-            None | Some(Grammar::Text) => {
-                Tool { name, description, custom: Some(Input::Text), ..Tool::default() }
-            }
-            Some(Grammar::Grammar { syntax, definition }) => {
-                let custom = Some(Input::Grammar { syntax, definition });
-                Tool { name, description, custom, ..Tool::default() }
-            }
+        conversation.tools.push(if kind == "custom" {
+            let format = tool.read::<Grammar>("format");
+            let format = format.map_err(|_| wrong(".format", "must be of type `text` or `grammar`"))?;
+            let input = match format {
+                None | Some(Grammar::Text) => Input::Text,
+                Some(Grammar::Grammar { syntax, definition }) => Input::Grammar { syntax, definition },
+            };
+            Tool { name, description, custom: Some(input), ..Tool::default() }
+        } else {
+            let schema = tool.read("parameters");
+            let schema = schema.map_err(|_| wrong(".parameters", "must be a JSON Schema object"))?;
+            let strict = tool.read("strict").map_err(|_| wrong(".strict", "must be true or false"))?;
+            Tool { name, description, schema, strict, custom: None }
         });
     }
     Ok(())
@@ -188,8 +166,9 @@ struct Form {
     name: Option<String>,
     #[serde(default)]
     description: Option<String>,
+    /// Looked at only where the type wants it.
     #[serde(default)]
-    schema: Option<Value>,
+    schema: Option<Box<RawValue>>,
     #[serde(default)]
     strict: Option<bool>,
 }
@@ -206,7 +185,7 @@ fn format(members: &Members, foreign: &mut Vec<String>) -> Result<Format, Error>
         "json_object" => Ok(Format::Json),
         "json_schema" => {
             let name = form.name.ok_or_else(|| invalid("text.format.name", "is missing"))?;
-            let schema = form.schema.filter(Value::is_object);
+            let schema = form.schema.and_then(|schema| parse(schema.get()).ok());
             let schema =
                 schema.ok_or_else(|| invalid("text.format.schema", "must be a JSON Schema object"))?;
             Ok(Format::Schema { name, description: form.description, schema, strict: form.strict })

@@ -89,10 +89,15 @@ fn write_settings(settings: &Settings, members: &mut Members) {
         Format::Text => {}
         Format::Json => members.set("text", &json!({"format": {"type": "json_object"}})),
         Format::Schema { name, description, schema, strict } => {
-            let mut format = json!({"type": "json_schema", "name": name, "schema": schema});
-            set(&mut format, "description", description.as_ref());
-            set(&mut format, "strict", strict.as_ref());
-            members.set("text", &json!({"format": format}));
+            let mut format = Members::default();
+            format.set("type", &"json_schema");
+            format.set("name", name);
+            set_some(&mut format, "description", description.as_ref());
+            format.set("schema", schema);
+            set_some(&mut format, "strict", strict.as_ref());
+            let mut text = Members::default();
+            text.set("format", &format);
+            members.set("text", &text);
         }
     }
     if let Some(reasoning) = &settings.reasoning {
@@ -244,28 +249,27 @@ fn texts(message: &Message) -> String {
 }
 
 /// `strict` is on here where it is left out, unlike in every other dialect: so it is always said.
-fn tool(tool: &Tool) -> Value {
-    if let Some(input) = &tool.custom {
-        let format = match input {
-            Input::Text => json!({"type": "text"}),
-            Input::Grammar { syntax, definition } => {
-                json!({"type": "grammar", "syntax": syntax, "definition": definition})
-            }
-        };
-        let mut written = json!({"type": "custom", "name": tool.name, "format": format});
-        set(&mut written, "description", tool.description.as_ref());
-        return written;
+fn tool(tool: &Tool) -> Members {
+    let mut written = Members::default();
+    written.set("type", &if tool.custom.is_some() { "custom" } else { "function" });
+    written.set("name", &tool.name);
+    set_some(&mut written, "description", tool.description.as_ref());
+    match (&tool.custom, &tool.schema) {
+        (Some(Input::Text), _) => written.set("format", &json!({"type": "text"})),
+        (Some(Input::Grammar { syntax, definition }), _) => {
+            let grammar = json!({"type": "grammar", "syntax": syntax, "definition": definition});
+            written.set("format", &grammar);
+        }
+        (None, Some(schema)) => written.set("parameters", schema),
+        (None, None) => {
+            let nothing =
+                json!({"type": "object", "properties": {}, "required": [], "additionalProperties": false});
+            written.set("parameters", &nothing);
+        }
     }
-    let strict = tool.strict.unwrap_or(false);
-    let nothing =
-        || json!({"type": "object", "properties": {}, "required": [], "additionalProperties": false});
-    let mut written = json!({
-        "type": "function",
-        "name": tool.name,
-        "parameters": tool.schema.clone().unwrap_or_else(nothing),
-        "strict": strict,
-    });
-    set(&mut written, "description", tool.description.as_ref());
+    if tool.custom.is_none() {
+        written.set("strict", &tool.strict.unwrap_or(false));
+    }
     written
 }
 
@@ -278,6 +282,12 @@ fn tool_choice(choice: &Choice, tools: &[Tool]) -> Value {
             let custom = tools.iter().any(|tool| tool.name == *name && tool.custom.is_some());
             json!({"type": if custom { "custom" } else { "function" }, "name": name})
         }
+    }
+}
+
+fn set_some(members: &mut Members, name: &str, value: Option<&impl serde::Serialize>) {
+    if let Some(value) = value {
+        members.set(name, value);
     }
 }
 

@@ -43,7 +43,7 @@ fn png() -> Source {
 }
 
 fn tool(strict: Option<bool>) -> Tool {
-    let schema = json!({"type": "object", "properties": {"x": {"type": "integer", "minimum": 1}}});
+    let schema = members(&json!({"type":"object","properties":{"x":{"type":"integer","minimum":1}}}));
     Tool {
         name: "f".to_owned(),
         description: Some("d".to_owned()),
@@ -229,7 +229,7 @@ fn settings_are_written_as_the_model_takes_them() {
     check(old, |c| c.foreign = vec!["logprobs".to_owned()], Err(Cannot::Foreign("logprobs".to_owned())));
 
     let schema = |c: &mut Conversation| {
-        let schema = json!({"type": "object", "properties": {}});
+        let schema = members(&json!({"type":"object","properties":{}}));
         c.settings.format =
             Format::Schema { name: "n".to_owned(), description: Some("d".to_owned()), schema, strict: None };
         c.settings.reasoning =

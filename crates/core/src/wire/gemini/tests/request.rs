@@ -38,7 +38,7 @@ fn tool(name: &str) -> Tool {
     Tool {
         name: name.to_owned(),
         description: None,
-        schema: Some(json!({"type": "object"})),
+        schema: Some(members(&json!({"type":"object"}))),
         ..Tool::default()
     }
 }
@@ -96,7 +96,7 @@ fn both_spellings_are_read() {
 
     let Conversation { messages, tools, choice, settings, foreign } = conversation;
     assert_eq!((foreign, choice, tools.len()), (Vec::new(), Some(Choice::Named("f".to_owned())), 2));
-    assert_eq!(tools[0].schema, Some(json!({"type": "object"})));
+    assert_eq!(tools[0].schema, Some(members(&json!({"type":"object"}))));
     let roles: Vec<_> = messages.iter().map(|message| message.role).collect();
     assert_eq!(roles, [Role::System, Role::User, Role::Assistant, Role::User]);
     let picture = Source::Data { media: "image/png".to_owned(), base64: "a+/=".to_owned() };
@@ -138,7 +138,9 @@ fn both_spellings_are_read() {
         (Some(9), Some(40), vec!["x".to_owned()])
     );
     assert_eq!(settings.reasoning, Some(Reasoning { effort: None, budget: None, visible: Some(true) }));
-    assert!(matches!(settings.format, Format::Schema { schema, .. } if schema == json!({"type": "string"})));
+    assert!(
+        matches!(settings.format, Format::Schema { schema, .. } if schema == members(&json!({"type":"string"})))
+    );
 }
 
 #[test]
@@ -303,7 +305,7 @@ fn settings_are_put_to_google() {
     let schema = Format::Schema {
         name: "n".to_owned(),
         description: Some("d".to_owned()),
-        schema: json!({"type": "object"}),
+        schema: members(&json!({"type":"object"})),
         strict: Some(true),
     };
     let think = |effort: &str| Some(Reasoning { effort: Some(effort.to_owned()), ..Reasoning::default() });

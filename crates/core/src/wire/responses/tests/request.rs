@@ -77,7 +77,7 @@ fn everything() -> (Value, Conversation) {
     let tool = |name: &str, description: Option<&str>, strict| Tool {
         name: name.into(),
         description: description.map(str::to_owned),
-        schema: Some(schema.clone()),
+        schema: Some(members(&schema)),
         strict: Some(strict),
         custom: None,
     };
@@ -121,7 +121,7 @@ fn everything() -> (Value, Conversation) {
             format: Format::Schema {
                 name: "n".into(),
                 description: Some("d".into()),
-                schema: schema.clone(),
+                schema: members(&schema),
                 strict: Some(true),
             },
             reasoning: Some(Reasoning { effort: Some("low".into()), budget: None, visible: Some(true) }),
