@@ -32,7 +32,8 @@ pub struct Message {
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Instructions; `developer` of OpenAI too.
+    /// Instructions; `developer` of OpenAI too. Those in the middle of a conversation hold from there on, and keep their
+    /// place ([`reminder`]).
     System,
     /// The person, and what tools gave.
     User,
@@ -316,6 +317,20 @@ impl Cannot {
         }
     }
 
+    /// What the caller is told of a target whose model, as the catalogue says, cannot do it: 400, naming the field.
+    pub fn unable(&self, caller: Dialect, target: &str) -> Error {
+        let field = self.field(caller);
+        let what = match self {
+            Self::Image => "a picture",
+            Self::Tools => "tools",
+            _ => "a schema for its answer",
+        };
+        let detail = format!(
+            "`{field}` has {what}, which the model of {target} does not take: leave it out or name another target"
+        );
+        Error::invalid(detail).at(field)
+    }
+
     /// What the caller is told when no target can be asked: 400, naming the field.
     pub fn error(&self, caller: Dialect, target: &str) -> Error {
         let field = self.field(caller);
@@ -343,6 +358,16 @@ impl Conversation {
         calls.collect()
     }
 
+    /// Whether there is a picture in it, in messages or in tools' results.
+    pub fn has_images(&self) -> bool {
+        let is_image = |part: &Part| match part {
+            Part::Image(_) => true,
+            Part::Result(result) => result.parts.iter().any(|part| matches!(part, Part::Image(_))),
+            _ => false,
+        };
+        self.messages.iter().flat_map(|message| &message.parts).any(is_image)
+    }
+
     /// Refuses custom tools, by the place of the first: for dialects that have none.
     pub fn without_custom_tools(&self) -> Result<(), Cannot> {
         match self.tools.iter().position(|tool| tool.custom.is_some()) {
@@ -350,6 +375,13 @@ impl Conversation {
             None => Ok(()),
         }
     }
+}
+
+/// Instructions that came in the middle of a conversation, as text of the user's turn: for models that take
+/// instructions only before it. The mark is the one that Anthropic's own agents use; it has less weight than a place of
+/// its own, and the user could write it too.
+pub fn reminder(text: &str) -> String {
+    format!("<system-reminder>\n{text}\n</system-reminder>")
 }
 
 impl Seal {

@@ -1,5 +1,5 @@
 //! What each generation of models takes. Sources: Anthropic's model overview and the documentation of adaptive
-//! thinking, effort and structured outputs, and the abilities in the `litellm` 1.109.1 wheel; November 2026.
+//! thinking, effort, structured outputs and mid-conversation system messages, and the abilities in the `litellm` 1.109.1 wheel; November 2026.
 
 /// What a model's requests may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub(super) struct Abilities {
     pub(super) schema: bool,
     /// `tool_choice` of `any` and `tool`.
     pub(super) forced: bool,
+    /// Messages of the role `system`.
+    pub(super) system: bool,
 }
 
 /// How thinking is asked for.
@@ -54,6 +56,7 @@ const OLD: Abilities = Abilities {
     sampling: Sampling::Both,
     schema: false,
     forced: true,
+    system: false,
 };
 const BUDGET: Abilities = Abilities { thinks: Thinks::Budget, ..OLD };
 const FOUR_ONE: Abilities = Abilities { sampling: Sampling::One, schema: true, ..BUDGET };
@@ -65,7 +68,9 @@ const ADAPTIVE: Abilities = Abilities {
     sampling: Sampling::Fixed,
     schema: true,
     forced: true,
+    system: true,
 };
+const FOUR_SEVEN: Abilities = Abilities { system: false, ..ADAPTIVE };
 const ALWAYS: Abilities = Abilities { thinks: Thinks::Always, ..ADAPTIVE };
 const UNFORCED: Abilities = Abilities { forced: false, ..ALWAYS };
 /// A server of another maker that speaks this dialect is sent what the caller asked for.
@@ -83,7 +88,7 @@ const GENERATIONS: &[(&str, Abilities)] = &[
     ("haiku-4-5", FOUR_ONE),
     ("opus-4-6", FOUR_SIX),
     ("sonnet-4-6", FOUR_SIX),
-    ("opus-4-7", ADAPTIVE),
+    ("opus-4-7", FOUR_SEVEN),
     ("opus-4-8", ADAPTIVE),
     ("opus-4", BUDGET),
     ("sonnet-4", BUDGET),

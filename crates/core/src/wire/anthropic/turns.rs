@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::wire::Dialect;
-use crate::wire::conversation::{Call, Cannot, Image, Message, Part, Role, Source, Thinking, ToolResult};
+use crate::wire::conversation::{
+    Call, Cannot, Image, Message, Part, Role, Source, Thinking, ToolResult, reminder,
+};
 
 /// The kinds of pictures that are taken (Anthropic's documentation of vision).
 const PICTURES: &[&str] = &["image/jpeg", "image/png", "image/gif", "image/webp"];
@@ -66,23 +68,29 @@ fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
-/// Instructions stand before the conversation, wherever they came in it, as Anthropic's own OpenAI interface puts
-/// them. Text of nothing but space is refused by the provider and left out.
-pub(super) fn turns(messages: &[Message]) -> Result<Turns, Cannot> {
+/// Instructions before the conversation stand apart; later ones keep their place. A model that takes them there
+/// (`in_place`) does so only between a user's turn and the model's, or at the end (Anthropic's documentation of
+/// mid-conversation system messages, "Limitations"); everywhere else they are text of the user's turn. Text of nothing
+/// but space is refused by the provider and left out.
+pub(super) fn turns(messages: &[Message], in_place: bool) -> Result<Turns, Cannot> {
     let mut turns = Turns::default();
-    for message in messages {
-        let role = match message.role {
-            Role::System => None,
-            Role::User => Some("user"),
-            Role::Assistant => Some("assistant"),
-        };
+    for (index, message) in messages.iter().enumerate() {
         let blocks = message.parts.iter().filter_map(|part| block(message.role, part).transpose());
         let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
-        match (role, turns.messages.last_mut()) {
-            (None, _) => turns.system.extend(blocks),
-            (Some(role), Some(last)) if last.role == role => last.content.extend(blocks),
-            (Some(role), _) if !blocks.is_empty() => turns.messages.push(Turn { role, content: blocks }),
-            (Some(_), _) => {}
+        match message.role {
+            _ if blocks.is_empty() => {}
+            Role::System if turns.messages.is_empty() => turns.system.extend(blocks),
+            Role::System => {
+                let mut later = messages.iter().skip(index.saturating_add(1)).map(|message| message.role);
+                let next = later.find(|role| *role != Role::System);
+                let fits = in_place && next != Some(Role::User) && turns.last() != Some("assistant");
+                match fits {
+                    true => turns.say("system", blocks),
+                    false => turns.say("user", blocks.into_iter().map(Block::reminded).collect()),
+                }
+            }
+            Role::User => turns.say("user", blocks),
+            Role::Assistant => turns.say("assistant", blocks),
         }
     }
     for turn in &mut turns.messages {
@@ -92,7 +100,27 @@ pub(super) fn turns(messages: &[Message]) -> Result<Turns, Cannot> {
     if turns.messages.is_empty() { Err(Cannot::Silence) } else { Ok(turns) }
 }
 
+impl Block {
+    fn reminded(self) -> Self {
+        match self {
+            Self::Text { text } => Self::Text { text: reminder(&text) },
+            other => other,
+        }
+    }
+}
+
 impl Turns {
+    fn last(&self) -> Option<&'static str> {
+        self.messages.last().map(|turn| turn.role)
+    }
+
+    fn say(&mut self, role: &'static str, blocks: Vec<Block>) {
+        match self.messages.last_mut() {
+            Some(last) if last.role == role => last.content.extend(blocks),
+            _ => self.messages.push(Turn { role, content: blocks }),
+        }
+    }
+
     /// The provider refuses a last turn of the model that ends in space, and a conversation of instructions alone:
     /// the person says them then.
     fn trim(&mut self) {
@@ -110,8 +138,9 @@ impl Turns {
     /// Whether the model is in the middle of calling tools without the thinking that led there: such a turn cannot
     /// go on with a budget for thinking (Anthropic's documentation of extended thinking, "tool use").
     pub(super) fn lack_thinking(&self) -> bool {
-        let [.., Turn { role: "assistant", content: calls }, Turn { content: results, .. }] =
-            self.messages.as_slice()
+        let mut latest = self.messages.iter().rev().filter(|turn| turn.role != "system");
+        let (Some(Turn { content: results, .. }), Some(Turn { role: "assistant", content: calls })) =
+            (latest.next(), latest.next())
         else {
             return false;
         };

@@ -22,7 +22,7 @@ pub fn write(conversation: &Conversation, model: &str, shape: Shape) -> Result<M
     let abilities = abilities(model);
     let forced = matches!(choice, Some(Choice::Any | Choice::Named(_)));
     let plan = plan(settings.reasoning.as_ref(), settings.max_output, forced, abilities)?;
-    let turns = turns(messages)?;
+    let turns = turns(messages, abilities.system)?;
     if plan.has_budget() && turns.lack_thinking() {
         return Err(Cannot::Reasoning);
     }

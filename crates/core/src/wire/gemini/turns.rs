@@ -7,12 +7,15 @@ use serde_json::json;
 use super::model;
 use super::signature::SKIP;
 use crate::wire::Dialect;
-use crate::wire::conversation::{Call, Cannot, Image, Message, Part, Role, Source, Thinking, ToolResult};
+use crate::wire::conversation::{
+    Call, Cannot, Image, Message, Part, Role, Source, Thinking, ToolResult, reminder,
+};
 use crate::wire::json::Members;
 
 /// What is said, in this dialect's places.
 pub(super) struct Said {
-    /// All system messages, wherever they stood: the dialect has one place for them, before everything else.
+    /// The system messages before the conversation: the dialect has no other place for them. Later ones are text of the
+    /// user's turn.
     pub(super) system: Vec<Members>,
     /// The turns.
     pub(super) contents: Vec<Members>,
@@ -24,20 +27,24 @@ pub(super) fn write(messages: &[Message], model: &str) -> Result<Said, Cannot> {
         Part::Call(call) => Some((call.id.as_str(), call.name.as_str())),
         _ => None,
     });
-    let mut turns = Turns { model, names: calls.collect(), turns: Vec::new() };
+    let mut turns = Turns { model, names: calls.collect(), turns: Vec::new(), reminders: Vec::new() };
     let mut system = Vec::new();
     for message in messages {
         match message.role {
             Role::System => {
                 for part in &message.parts {
                     let Part::Text(text) = part else { return Err(Cannot::Image) };
-                    system.extend(spoken(text));
+                    match turns.turns.is_empty() {
+                        true => system.extend(spoken(text)),
+                        false => turns.reminders.extend(spoken(&reminder(text)).filter(|_| !text.is_empty())),
+                    }
                 }
             }
             Role::User => turns.user(message)?,
             Role::Assistant => turns.assistant(message)?,
         }
     }
+    turns.remind();
     let mut said = turns.turns;
     said.retain(|turn| !turn.parts.is_empty());
     if said.is_empty() {
@@ -54,6 +61,8 @@ struct Turns<'a> {
     /// The names of the called tools, by the calls' ids.
     names: HashMap<&'a str, &'a str>,
     turns: Vec<Turn>,
+    /// Later instructions, for the next turn of the user's own: nothing may stand between calls and their results.
+    reminders: Vec<Members>,
 }
 
 #[derive(PartialEq)]
@@ -88,6 +97,14 @@ impl Turns<'_> {
         self.turns.last_mut()
     }
 
+    /// Says what was put off.
+    fn remind(&mut self) {
+        let mut reminders = std::mem::take(&mut self.reminders);
+        if !reminders.is_empty() {
+            self.turn(Speaker::User).into_iter().for_each(|turn| turn.parts.append(&mut reminders));
+        }
+    }
+
     fn user(&mut self, message: &Message) -> Result<(), Cannot> {
         let mut results = Vec::new();
         let mut others = Vec::new();
@@ -103,12 +120,14 @@ impl Turns<'_> {
             self.turn(Speaker::Tools).into_iter().for_each(|turn| turn.parts.append(&mut results));
         }
         if !others.is_empty() {
+            others.splice(..0, std::mem::take(&mut self.reminders));
             self.turns.push(Turn { speaker: Speaker::User, parts: others, signed: false });
         }
         Ok(())
     }
 
     fn assistant(&mut self, message: &Message) -> Result<(), Cannot> {
+        self.remind();
         let modern = model::is_modern(self.model);
         let Some(turn) = self.turn(Speaker::Model) else { return Ok(()) };
         for part in &message.parts {

@@ -142,14 +142,12 @@ fn a_conversation_is_written_and_read_back() {
 #[test]
 fn turns_are_put_in_order() {
     let check = |messages: Vec<Message>, system: Value, expected: Value| {
-        let conversation = Conversation { messages, ..Conversation::default() };
-        let written = write(&conversation, "other", Shape::Whole).unwrap().text();
-        let written: Value = serde_json::from_str(&written).unwrap();
+        let written = put("other", messages);
         assert_eq!((&written["system"], &written["messages"]), (&system, &expected));
     };
     let said = |role: &str, blocks: Value| json!({"role": role, "content": blocks});
     let block = |text: &str| json!({"type": "text", "text": text});
-    // Instructions go first, speakers take turns, results stand before text, nothing is empty.
+    // Speakers take turns, later instructions keep their place, results stand before text, nothing is empty.
     check(
         vec![
             say(Role::User, vec![text("a")]),
@@ -160,7 +158,7 @@ fn turns_are_put_in_order() {
             say(Role::Assistant, vec![text("")]),
             say(Role::User, vec![text("c")]),
         ],
-        json!("s"),
+        Value::Null,
         json!([
             said("user", json!([block("a")])),
             said(
@@ -169,7 +167,7 @@ fn turns_are_put_in_order() {
             ),
             said(
                 "user",
-                json!([{"type": "tool_result", "tool_use_id": "toolu_Y2FsbCAx"}, block("b"), block("c")])
+                json!([{"type": "tool_result", "tool_use_id": "toolu_Y2FsbCAx"}, block("b"), block("<system-reminder>\ns\n</system-reminder>"), block("c")])
             ),
         ]),
     );
@@ -184,6 +182,52 @@ fn turns_are_put_in_order() {
         json!([said("user", json!([block("a")])), said("assistant", json!([block("b")]))]),
     );
     check(vec![say(Role::System, vec![text("s")])], Value::Null, json!([said("user", json!([block("s")]))]));
+}
+
+#[test]
+fn later_instructions_keep_their_place() {
+    let conversation = || {
+        vec![
+            say(Role::System, vec![text("first")]),
+            say(Role::User, vec![text("a")]),
+            say(Role::System, vec![text("s"), text(" ")]),
+            say(Role::Assistant, vec![text("b")]),
+            say(Role::System, vec![text("t")]),
+            say(Role::User, vec![text("c")]),
+            say(Role::System, vec![text("u")]),
+            say(Role::System, vec![text("v")]),
+        ]
+    };
+    let said = |role: &str, texts: &[&str]| {
+        let blocks = texts.iter().map(|text| json!({"type": "text", "text": text}));
+        json!({"role": role, "content": blocks.collect::<Vec<_>>()})
+    };
+    let [s, t, u, v] = ["s", "t", "u", "v"].map(|it| format!("<system-reminder>\n{it}\n</system-reminder>"));
+    let in_place = json!([
+        said("user", &["a"]),
+        said("system", &["s"]),
+        said("assistant", &["b"]),
+        said("user", &[&t, "c"]),
+        said("system", &["u", "v"]),
+    ]);
+    let reminded =
+        json!([said("user", &["a", &s]), said("assistant", &["b"]), said("user", &[&t, "c", &u, &v])]);
+    for (model, expected) in [
+        ("claude-opus-4-8", &in_place),
+        ("claude-sonnet-5", &in_place),
+        ("claude-opus-4-7", &reminded),
+        ("claude-haiku-4-5", &reminded),
+        ("another", &reminded),
+    ] {
+        let written = put(model, conversation());
+        assert_eq!((&written["system"], &written["messages"]), (&json!("first"), expected), "{model}");
+    }
+}
+
+fn put(model: &str, messages: Vec<Message>) -> Value {
+    let conversation = Conversation { messages, ..Conversation::default() };
+    let written = write(&conversation, model, Shape::Whole).unwrap().text();
+    serde_json::from_str(&written).unwrap()
 }
 
 #[test]

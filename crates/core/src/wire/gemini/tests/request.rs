@@ -301,6 +301,38 @@ fn a_conversation_is_put_to_google() {
 }
 
 #[test]
+fn later_instructions_keep_their_place() {
+    let text = |role, text: &str| Message { role, parts: vec![Part::Text(text.to_owned())] };
+    let call = Call { id: "a".to_owned(), name: "f".to_owned(), ..Call::default() };
+    let result =
+        ToolResult { id: "a".to_owned(), name: None, parts: vec![Part::Text("r".to_owned())], failed: false };
+    let messages = vec![
+        text(Role::System, "first"),
+        text(Role::User, "a"),
+        text(Role::System, "s"),
+        Message { role: Role::Assistant, parts: vec![Part::Call(call)] },
+        text(Role::System, "t"),
+        Message { role: Role::User, parts: vec![Part::Result(result)] },
+        text(Role::User, "c"),
+        text(Role::System, "u"),
+    ];
+    let written = body(&Conversation { messages, ..Conversation::default() }, "gemini-2.5-flash");
+    assert_eq!(written["systemInstruction"], json!({"parts": [{"text": "first"}]}));
+    let said = |texts: &[&str]| json!({"role": "user", "parts": texts.iter().map(|text| json!({"text": text})).collect::<Vec<_>>()});
+    let [s, t, u] = ["s", "t", "u"].map(|it| format!("<system-reminder>\n{it}\n</system-reminder>"));
+    // What comes between a call and its result waits for the user's next words.
+    let call = json!({"functionCall": {"id": "a", "name": "f", "args": {}}});
+    let result = json!({"functionResponse": {"id": "a", "name": "f", "response": {"output": "r"}}});
+    let expected = json!([
+        said(&["a", &s]),
+        {"role": "model", "parts": [call]},
+        {"role": "user", "parts": [result]},
+        said(&[&t, "c", &u]),
+    ]);
+    assert_eq!(written["contents"], expected);
+}
+
+#[test]
 fn settings_are_put_to_google() {
     let schema = Format::Schema {
         name: "n".to_owned(),
