@@ -109,7 +109,7 @@ pub fn replay(value: &Bytes, shape: Shape, targets: &[Target]) -> Option<(String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Prices;
+    use crate::catalog::{Abilities, Prices};
     use crate::wire::json::Members;
 
     #[test]
@@ -120,6 +120,7 @@ mod tests {
             model: model.to_owned(),
             base_url: "https://p.example/v1".to_owned(),
             dialect: Dialect::OpenAi,
+            abilities: Abilities::default(),
             prefill: false,
             context: 0,
             secret: None,

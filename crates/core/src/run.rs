@@ -46,6 +46,8 @@ pub struct Job {
     pub program: Program,
     /// Where it may be asked, in order.
     pub targets: Arc<[Target]>,
+    /// `target=unfit:member` of those that cannot be asked.
+    pub passed: Vec<String>,
     /// How the last ask's answer travels; the others are always streamed.
     pub shape: Shape,
     /// What the answer's text must be.
@@ -94,7 +96,7 @@ pub struct Began {
     pub target: String,
     /// What its frames are written in.
     pub dialect: Dialect,
-    /// `target=fate` of every attempt before.
+    /// `target=unfit:member` of every target that could not be asked, then `target=fate` of every attempt before.
     pub tried: Vec<String>,
     /// Whether the answer comes from the cache.
     pub cached: bool,
@@ -126,7 +128,7 @@ pub struct Final {
     /// Tokens of the attempts that the answer is made of, over all asks: what a provider reports of it. The receipt has
     /// those of the others as well.
     pub usage: Usage,
-    /// `target=fate` of every attempt, in order.
+    /// `target=unfit:member` of every target that could not be asked, then `target=fate` of every attempt, in order.
     pub tried: Vec<String>,
 }
 
@@ -137,7 +139,7 @@ pub fn inline<H: Host>(host: H, snapshot: Arc<Snapshot>, job: Job) -> impl Strea
         let driven = drive(starter.0.clone(), starter.1.clone(), question);
         Box::pin(driven.map(move |driven| (op, driven)))
     };
-    let mut gather = Gather::new(job.targets.clone());
+    let mut gather = Gather::new(job.targets.clone(), job.passed.clone());
     if !job.keeps && job.format == Format::Text && !job.continuation {
         gather.forget_words();
     }

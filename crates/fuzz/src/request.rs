@@ -1,7 +1,7 @@
 //! What a caller sends, in each dialect, to targets of each dialect.
 
 use opencode_core::call::Shape;
-use opencode_core::catalog::Prices;
+use opencode_core::catalog::{Abilities, Prices};
 use opencode_core::error::Fault;
 use opencode_core::route::Target;
 use opencode_core::wire::Dialect;
@@ -72,6 +72,7 @@ fn targets() -> impl Iterator<Item = Target> {
         model: model.to_owned(),
         base_url: "https://provider.example/v1".to_owned(),
         dialect,
+        abilities: Abilities::default(),
         prefill: false,
         context: 0,
         secret: None,

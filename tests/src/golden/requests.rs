@@ -4,7 +4,7 @@ use std::path::Path;
 
 use libtest_mimic::Failed;
 use opencode_core::call::Shape;
-use opencode_core::catalog::Prices;
+use opencode_core::catalog::{Abilities, Prices};
 use opencode_core::route::Target;
 use opencode_core::wire::Dialect;
 use opencode_core::wire::json::Members;
@@ -25,6 +25,7 @@ pub fn check(dialect: Dialect, case: &Path) -> Result<(), Failed> {
             base_url: "https://provider.example/v1".to_owned(),
             dialect: spoken,
             context: 0,
+            abilities: Abilities::default(),
             prefill: false,
             secret: None,
             prices: Prices::flat(0.0, 0.0),

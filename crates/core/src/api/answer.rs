@@ -34,6 +34,8 @@ pub struct Asked {
     pub program: Program,
     /// Where it may be asked.
     pub targets: Vec<Target>,
+    /// `target=unfit:member` of those that cannot be told all of it.
+    pub passed: Vec<String>,
     /// Whether the caller wants a stream.
     pub stream: bool,
     /// How the last ask travels.
@@ -162,12 +164,13 @@ pub fn asked(
             let shape = if stream { Shape::Stream } else { Shape::Whole };
             let format = format(dialect, &members);
             let prompt = Prompt::Own(dialect, members);
-            let targets = fitting(targets, &prompt, shape)?;
+            let Fitting { targets, passed } = fitting(targets, &prompt, shape)?;
             head.input_estimate = prompt.estimated_input();
             let voice = Voice::Speaker(Box::new(Speaker::new(dialect, true, head)));
             Ok(Asked {
                 program: Program::Chat(Chat::of(prompt)),
                 targets,
+                passed,
                 stream,
                 shape,
                 voice,
@@ -189,6 +192,7 @@ pub fn asked(
             Ok(Asked {
                 program,
                 targets,
+                passed: Vec::new(),
                 stream,
                 shape: Shape::Stream,
                 voice,
@@ -221,21 +225,37 @@ fn format(dialect: Dialect, members: &Members) -> Format {
     dialect.read(members).map(|conversation| conversation.settings.format).unwrap_or_default()
 }
 
-/// The targets that can be told all of a request, or why the first of them cannot.
-pub(super) fn fitting(targets: Vec<Target>, prompt: &Prompt, shape: Shape) -> Result<Vec<Target>, Error> {
+/// Targets that can be told all of a request, and those that cannot, as the caller is told of them.
+pub(super) struct Fitting {
+    pub(super) targets: Vec<Target>,
+    /// `target=unfit:member`.
+    pub(super) passed: Vec<String>,
+}
+
+/// Parts the targets; where none fits, the error is why the first does not.
+pub(super) fn fitting(targets: Vec<Target>, prompt: &Prompt, shape: Shape) -> Result<Fitting, Error> {
     let mut first = None;
-    let fit = targets.into_iter().filter(|target| match request::fits(target, prompt, shape) {
-        Ok(()) => true,
-        Err(error) => {
-            first.get_or_insert(error);
-            false
+    let mut fit = Fitting { targets: Vec::new(), passed: Vec::new() };
+    for target in targets {
+        match request::fits(&target, prompt, shape) {
+            Ok(()) => fit.targets.push(target),
+            Err(error) => {
+                fit.passed.push(unfit(&target.name, error.param.as_deref().unwrap_or_default()));
+                first.get_or_insert(error);
+            }
         }
-    });
-    let fit: Vec<Target> = fit.collect();
+    }
     match first {
-        Some(error) if fit.is_empty() => Err(error),
+        Some(error) if fit.targets.is_empty() => Err(error),
         _ => Ok(fit),
     }
+}
+
+/// A member's name may be the caller's own and stands in a header: only as much of it as cannot harm there.
+fn unfit(target: &str, member: &str) -> String {
+    let plain = |letter: &char| letter.is_ascii_alphanumeric() || "_.[]-".contains(*letter);
+    let member: String = member.chars().filter(plain).take(64).collect();
+    format!("{target}=unfit:{member}")
 }
 
 /// An estimate of a request's input tokens, for `POST /v1/messages/count_tokens`.
@@ -271,12 +291,13 @@ pub fn embeddings(config: &Config, body: &[u8]) -> Result<Asked, Error> {
         return Err(Error::invalid("`input` is missing: a string, or an array of strings").at("input"));
     }
     let prompt = Prompt::Embeddings(members);
-    let targets = fitting(vec![route::embedder(config, &model)?], &prompt, Shape::Whole)?;
+    let Fitting { targets, passed } = fitting(vec![route::embedder(config, &model)?], &prompt, Shape::Whole)?;
     let program = Program::Chat(Chat::of(prompt));
     let voice = Voice::Speaker(Box::new(Speaker::new(Dialect::OpenAi, true, Head::default())));
     Ok(Asked {
         program,
         targets,
+        passed,
         stream: false,
         shape: Shape::Whole,
         voice,
@@ -356,4 +377,70 @@ fn text(content: Option<&RawValue>) -> Result<String, Error> {
 fn no_text() -> Error {
     Error::invalid("the thinking mode takes text only: send each message's `content` as a string")
         .at("messages")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = r#"
+        [[targets]]
+        name = "blind"
+        base_url = "https://api.deepseek.com/v1"
+        model = "deepseek-v4-pro"
+        [[targets]]
+        name = "lone"
+        base_url = "https://api.x.ai/v1"
+        model = "grok-4.20-multi-agent"
+        [[targets]]
+        name = "free"
+        base_url = "https://api.openai.com/v1"
+        model = "gpt-5.5-pro"
+        [[targets]]
+        name = "unknown"
+        base_url = "https://other.example/v1"
+        model = "m"
+    "#;
+
+    #[test]
+    fn models_that_cannot_by_the_catalogue_are_passed_over() {
+        let config = Config::parse(CONFIG).unwrap();
+        let parted = |model: &str, more: &str, content: &str| {
+            let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":{content}}}]{more}}}"#);
+            let prompt = Prompt::Own(Dialect::OpenAi, Members::parse(body.as_bytes()).unwrap());
+            let wish = Wish { model: Some(model), header: None, tenant: &[] };
+            let (_, targets) = route::plan(&config, &wish).unwrap();
+            match fitting(targets, &prompt, Shape::Stream) {
+                Ok(Fitting { targets, passed }) => {
+                    let names: Vec<&str> = targets.iter().map(|it| it.provider.as_str()).collect();
+                    format!("{} {}", names.join(" "), passed.join(" ")).trim_end().to_owned()
+                }
+                Err(error) => format!("{} at {}", error.status(), error.param.unwrap_or_default()),
+            }
+        };
+        let tools = r#","tools":[{"type":"function","function":{"name":"f"}}]"#;
+        let schema = r#","response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{}}}"#;
+        let picture = r#"[{"type":"image_url","image_url":{"url":"https://x.example/y.png"}}]"#;
+        let cases = [
+            ("auto", "", "\"hi\"", "blind lone free unknown"),
+            ("auto", tools, "\"hi\"", "blind free unknown lone/grok-4.20-multi-agent=unfit:tools"),
+            ("auto", "", picture, "lone free unknown blind/deepseek-v4-pro=unfit:messages"),
+            ("auto", schema, "\"hi\"", "blind lone unknown free/gpt-5.5-pro=unfit:response_format"),
+            ("lone/grok-4.20-multi-agent", tools, "\"hi\"", "400 at tools"),
+            ("blind/deepseek-v4-pro", "", picture, "400 at messages"),
+            ("blind/deepseek-v4-pro", tools, "\"hi\"", "blind"),
+            ("free/gpt-5.5-pro", schema, "\"hi\"", "400 at response_format"),
+            ("unknown/m", tools, picture, "unknown"),
+        ];
+        for (model, more, content, expected) in cases {
+            assert_eq!(parted(model, more, content), expected, "{model}{more} {content}");
+        }
+    }
+
+    #[test]
+    fn a_members_name_does_no_harm_in_a_header() {
+        assert_eq!(unfit("a/m", "tools[0].x"), "a/m=unfit:tools[0].x");
+        assert_eq!(unfit("a/m", "x,\r\ny: é"), "a/m=unfit:xy");
+        assert_eq!(unfit("a/m", &"x".repeat(99)).len(), "a/m=unfit:".len() + 64);
+    }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::answer::{Asked, Options, fitting};
+use super::answer::{Asked, Fitting, Options, fitting};
 use super::extras::Extras;
 use super::voice::{Platform, Voice};
 use crate::call::Shape;
@@ -138,17 +138,18 @@ impl Request {
         // An answer of one ask that nobody reads as it comes is asked for whole: until it is there, others may be asked.
         let single = matches!(program, Program::Chat(_));
         let shape = if single && !stream { Shape::Whole } else { Shape::Stream };
-        let targets = match program.next() {
+        let Fitting { targets, passed } = match program.next() {
             Next::All(ops) => match ops.first() {
                 Some(Op::Ask { prompt, .. }) => fitting(targets, prompt, shape)?,
-                None => targets,
+                None => Fitting { targets, passed: Vec::new() },
             },
-            Next::Done => targets,
+            Next::Done => Fitting { targets, passed: Vec::new() },
         };
         let voice = Voice::Platform(Platform::new(trace, program.mode()));
         Ok(Asked {
             program,
             targets,
+            passed,
             stream,
             shape,
             voice,

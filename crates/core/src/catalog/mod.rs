@@ -23,15 +23,16 @@ pub struct Model {
     pub abilities: Abilities,
 }
 
-/// What a model can do. The source's "no" and its silence are both `false`.
+/// What a model can do. Of those with an `Option` the source's silence is `None`: it says nothing of many models that
+/// can, and only its "no" keeps a request from them. Of the others its "no" and its silence are both `false`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Abilities {
     /// Calls tools.
-    pub tools: bool,
+    pub tools: Option<bool>,
     /// Reads images.
-    pub vision: bool,
+    pub vision: Option<bool>,
     /// Keeps to a JSON schema.
-    pub schema: bool,
+    pub schema: Option<bool>,
     /// Reasons before it answers.
     pub reasoning: bool,
     /// Goes on from the beginning of an answer that the request ends with.

@@ -77,10 +77,14 @@ fn or_input(column: &str, input: f64) -> Option<f64> {
 }
 
 fn abilities(letters: &str) -> Abilities {
+    let said = |letter: char| match letters.contains(letter) {
+        true => Some(true),
+        false => letters.contains(letter.to_ascii_uppercase()).then_some(false),
+    };
     Abilities {
-        tools: letters.contains('t'),
-        vision: letters.contains('v'),
-        schema: letters.contains('s'),
+        tools: said('t'),
+        vision: said('v'),
+        schema: said('s'),
         reasoning: letters.contains('r'),
         prefill: letters.contains('p'),
     }
@@ -131,13 +135,18 @@ mod tests {
     #[test]
     fn columns_are_read_in_their_order() {
         let check = |facts: &str, wanted: Option<Model>| assert_eq!(read(facts), wanted, "{facts}");
-        let abilities = Abilities { tools: true, reasoning: true, ..Abilities::default() };
+        let abilities = Abilities { tools: Some(true), reasoning: true, ..Abilities::default() };
         let prices = Prices { cached: 0.25, cache_write: 3.0, ..Prices::flat(2.5, 15.0) };
         let model = Model { prices, context: 400_000, max_output: 128_000, abilities };
         check("2.5 15 0.25 3 400000 128000 tr", Some(model));
         let long = Some(Long { above: 272_000, input: 5.0, output: 22.5 });
         let prices = Prices { long, ..Prices::flat(2.5, 15.0) };
         check("2.5 15 - - 400000 128000 tr 272000 5 22.5", Some(Model { prices, ..model }));
+        let without = Abilities { vision: Some(false), ..abilities };
+        check(
+            "2.5 15 - - 400000 128000 tVr",
+            Some(Model { abilities: without, prices: Prices::flat(2.5, 15.0), ..model }),
+        );
         check("2.5 15 - - 400000 128000", None);
         check("2.5 15 - - 400000 128000 tr 272000", None);
     }

@@ -1,7 +1,7 @@
 //! Which targets answer a request, in which order.
 
 use crate::api::platform::{MODES, planned_mode};
-use crate::catalog::{self, Model, Prices};
+use crate::catalog::{self, Abilities, Model, Prices};
 use crate::config::Config;
 use crate::config::rows::TargetRow;
 use crate::error::{Error, Kind};
@@ -22,6 +22,8 @@ pub struct Target {
     pub dialect: Dialect,
     /// How many tokens it takes at most; 0 where that is not known.
     pub context: u64,
+    /// What the catalogue knows that it can and cannot do; nothing of a model that is not there.
+    pub abilities: Abilities,
     /// Whether it writes on from the beginning of an answer that it is given.
     pub prefill: bool,
     /// The name of the secret with its key.
@@ -68,6 +70,7 @@ impl Target {
             base_url: row.base_url.clone(),
             dialect: row.dialect,
             context: known.map_or(0, |known| known.context),
+            abilities: known.map(|known| known.abilities).unwrap_or_default(),
             prefill: known.is_some_and(|known| known.abilities.prefill),
             secret: row.secret.clone(),
             prices: prices(row, known.as_ref()),

@@ -204,7 +204,7 @@ impl<H: Host> Worker<'_, H> {
                 return Err(error);
             }
         };
-        let mut gather = Gather::new(targets.clone());
+        let mut gather = Gather::new(targets.clone(), Vec::new());
         let mut failure = None;
         let ops = match run.program.next() {
             Next::All(ops) => ops,

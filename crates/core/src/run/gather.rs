@@ -40,6 +40,8 @@ impl Rewritten {
 
 pub(super) struct Gather {
     targets: Arc<[Target]>,
+    /// What is said of those that could not be asked.
+    passed: Vec<String>,
     answer: Answer,
     hidden: BTreeMap<&'static str, String>,
     inputs: BTreeMap<&'static str, u64>,
@@ -56,9 +58,10 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    pub fn new(targets: Arc<[Target]>) -> Self {
+    pub fn new(targets: Arc<[Target]>, passed: Vec<String>) -> Self {
         Self {
             targets,
+            passed,
             answer: Answer::default(),
             hidden: BTreeMap::new(),
             inputs: BTreeMap::new(),
@@ -135,13 +138,13 @@ impl Gather {
         &self.answer
     }
 
-    /// `target=fate` of attempts, in order.
+    /// Those that could not be asked, and `target=fate` of attempts, in order.
     pub fn tried(&self, reports: &[AttemptReport]) -> Vec<String> {
         let before = self.attempts.iter().map(|it| tried(&it.target, it.outcome));
         let now = reports.iter().filter(|report| report.fate != Fate::Running).filter_map(|report| {
             self.targets.get(report.target).map(|target| tried(&target.name, report.fate))
         });
-        before.chain(now).collect()
+        self.passed.iter().cloned().chain(before).chain(now).collect()
     }
 
     pub fn attempts(&mut self, ask: &'static str, reports: &[AttemptReport], now: Time) {
@@ -212,7 +215,7 @@ fn collect(frames: &[Frame], text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Prices;
+    use crate::catalog::{Abilities, Prices};
 
     #[test]
     fn a_caller_is_told_the_tokens_of_its_answer_and_the_receipt_those_of_every_attempt() {
@@ -223,11 +226,12 @@ mod tests {
             base_url: String::new(),
             dialect: Dialect::OpenAi,
             context: 0,
+            abilities: Abilities::default(),
             prefill: false,
             secret: None,
             prices: Prices::flat(0.0, 0.0),
         };
-        let mut gather = Gather::new(vec![target].into());
+        let mut gather = Gather::new(vec![target].into(), Vec::new());
         gather.ask("chat", 57);
         let report = |fate, first: Option<u64>, usage| AttemptReport {
             target: 0,
@@ -251,7 +255,7 @@ mod tests {
         assert_eq!((receipt.usage.input, receipt.usage.output), (57 + 8, 3));
         assert_eq!(gather.last(Ended::Complete).usage, reported);
         // An answer that broke off and was continued is made of both parts.
-        let mut gather = Gather::new(gather.targets);
+        let mut gather = Gather::new(gather.targets, Vec::new());
         gather.attempts("chat", &[report(Fate::Failed, Some(3), Some(reported))], Time(9));
         gather.attempts("chat", &[report(Fate::Answered, Some(5), Some(reported))], Time(9));
         assert_eq!(gather.last(Ended::Complete).usage, reported.plus(reported));

@@ -62,7 +62,7 @@ pub async fn answer<H: Host>(
             platform::read(&asking.body)?.asked(config, &options, &flags, stream, trace)?
         }
     };
-    let Asked { mut program, targets, stream, shape, mut voice, notice, format, extras } = asked;
+    let Asked { mut program, targets, passed, stream, shape, mut voice, notice, format, extras } = asked;
     let (resumable, continuation) = extras.settle(options.extras, &flags, stream)?;
     let keeping = match resumable {
         true => Some(keeping(&host, &snapshot, &identity, &asking, &voice).await?),
@@ -84,6 +84,7 @@ pub async fn answer<H: Host>(
         trace: asking.trace,
         program,
         targets: targets.into(),
+        passed,
         shape,
         format,
         hedge: options.hedge,

@@ -5,10 +5,11 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request};
 
 use super::Dialect;
-use super::conversation::Cannot;
+use super::conversation::{Cannot, Format};
 use super::json::Members;
 use super::prompt::{DEFAULT_TEMPERATURE, Plain, Prompt};
 use crate::call::Shape;
+use crate::catalog::Abilities;
 use crate::error::{Error, Kind};
 use crate::route::Target;
 
@@ -51,8 +52,10 @@ pub fn request(
     Ok(request)
 }
 
-/// Whether a target can be asked this; the error is a 400 that names the member.
+/// Whether a target can be asked this: its dialect can say it, and the catalogue does not say that its model cannot do
+/// it. The error is a 400 that names the member.
 pub fn fits(target: &Target, prompt: &Prompt, shape: Shape) -> Result<(), Error> {
+    able(target, prompt, shape)?;
     match prompt {
         Prompt::Own(dialect, _) if *dialect == target.dialect => Ok(()),
         Prompt::Embeddings(_) if target.dialect == Dialect::OpenAi => Ok(()),
@@ -64,6 +67,29 @@ pub fn fits(target: &Target, prompt: &Prompt, shape: Shape) -> Result<(), Error>
             Err(Error::invalid(detail).at("model"))
         }
         Prompt::Own(..) | Prompt::Plain(_) => body(target, prompt, shape).map(drop),
+    }
+}
+
+/// Only a model of which the catalogue says a "no" costs reading the request. What cannot be read is judged elsewhere.
+fn able(target: &Target, prompt: &Prompt, shape: Shape) -> Result<(), Error> {
+    let Abilities { tools, vision, schema, .. } = target.abilities;
+    if ![tools, vision, schema].contains(&Some(false)) {
+        return Ok(());
+    }
+    let (dialect, read) = match prompt {
+        Prompt::Own(dialect, members) => (*dialect, dialect.read(members)),
+        Prompt::Plain(plain) => (Dialect::OpenAi, Dialect::OpenAi.read(&chat(plain, shape))),
+        Prompt::Embeddings(_) => return Ok(()),
+    };
+    let Ok(conversation) = read else { return Ok(()) };
+    let wanted = [
+        (tools, !conversation.tools.is_empty(), Cannot::Tools),
+        (vision, conversation.has_images(), Cannot::Image),
+        (schema, matches!(conversation.settings.format, Format::Schema { .. }), Cannot::Schema),
+    ];
+    match wanted.into_iter().find(|(can, wanted, _)| *can == Some(false) && *wanted) {
+        Some((.., cannot)) => Err(cannot.unable(dialect, &target.name)),
+        None => Ok(()),
     }
 }
 

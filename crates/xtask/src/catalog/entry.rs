@@ -32,6 +32,9 @@ const ABILITIES: [(&str, char); 5] = [
     ("supports_assistant_prefill", 'p'),
 ];
 
+/// Abilities whose "no" keeps requests away: a capital letter.
+const DENIED: [char; 3] = ['t', 'v', 's'];
+
 /// Long requests whose prices the source has, but not the CSV: (provider, how names begin, above, times input,
 /// times output). They are what the same release's `*_above_272k_tokens` and `*_above_100k_tokens` come to; only
 /// gpt-6-astra-law has none there, and gets what gpt-6-astra has. A model with no longer window has none.
@@ -65,7 +68,11 @@ impl Entry {
             (None, None) => known_long(provider, model, context, input, output),
             _ => return Err("half a price for long requests".into()),
         };
-        let able = ABILITIES.iter().filter(|(column, _)| cell(column) == "True").map(|(_, letter)| letter);
+        let able = ABILITIES.iter().filter_map(|(column, letter)| match cell(column) {
+            "True" => Some(*letter),
+            "False" if DENIED.contains(letter) => Some(letter.to_ascii_uppercase()),
+            _ => None,
+        });
         let entry = Self {
             input,
             output,
@@ -147,6 +154,7 @@ mod tests {
             ("max_input_tokens", "300000"),
             ("max_output_tokens", "64000"),
             ("supports_vision", "True"),
+            ("supports_response_schema", "False"),
             ("supports_reasoning", "False"),
         ];
         let read = |changed: &[(&str, &'static str)]| {
@@ -161,7 +169,7 @@ mod tests {
             (entry.input, entry.output, entry.cached, entry.cache_write),
             (1.0, 3.75, Some(0.1), None)
         );
-        assert_eq!(entry.abilities, "v");
+        assert_eq!(entry.abilities, "vS");
         assert_eq!(entry.long, Some(Long { above: 272_000, input: 2.0, output: 5.625 }));
 
         let check = |column: &str, cell: &'static str, why: &str| {

@@ -20,7 +20,7 @@ pub fn render(kept: &Kept, csv: &[u8], date: &str) -> String {
          # Columns: dollars a million tokens of input, output, cached input and cache writes (5 minutes); the most\n\
          # tokens of input and of output; abilities; for some, the prices of long requests: above so many tokens\n\
          # of input, input costs, output costs. A price that is `-` is the one of input.\n\
-         # Abilities: t tools, v vision, s JSON schema, r reasoning, p prefilled answers, - none of them.\n",
+         # Abilities: t tools, v vision, s JSON schema, r reasoning, p prefilled answers, - none of them; a capital: it says no.\n",
         hex(csv)
     );
     let mut last = "";
