@@ -1,7 +1,7 @@
 //! Answers that can be taken up again: how an answer's events are numbered, kept in the tenant's log in segments, and
 //! read back from any of them. Pure; `serve::streams` appends and scans.
 //!
-//! A log has one head, then segments. An entry's value is one line of JSON ([`Head`] or [`Mark`]), then, in a segment,
+//! A log has one head, once the answer has ended a note of when, then segments. An entry's value is one line of JSON ([`Head`] or [`Mark`]), then, in a segment,
 //! whole events with their `id:` lines as the caller got them. A segment's id is the number of its last event, so that
 //! one scan after an event finds all that follows it.
 
@@ -25,6 +25,11 @@ use crate::wire::Dialect;
 pub const KEEP: Duration = Duration::from_secs(600);
 /// The id of a log's first entry; every segment's is greater.
 pub const HEAD: &str = "!";
+/// The id of the entry that says when the answer ended, as its last segment does: beside the head, so that a long answer
+/// need not be read to know.
+pub const ENDED: &str = "!end";
+/// What stands before every segment's id, and after those of the others.
+const SEGMENTS: &str = "!~";
 
 /// Whose answer it is and how it is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +70,11 @@ impl Head {
     pub fn read(value: &Bytes) -> Option<Self> {
         read(value).map(|(head, _)| head)
     }
+}
+
+/// When an answer ended, as its entry says.
+pub fn ended(value: &Bytes) -> Option<Time> {
+    read::<Mark>(value)?.0.ended
 }
 
 /// Where an answer is kept.

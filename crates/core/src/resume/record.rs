@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-use super::{Mark, entry};
+use super::{ENDED, Mark, entry};
 use crate::host::{MAX_ENTRY, Time};
 use crate::wire::sse::{self, Splitter};
 
@@ -97,10 +97,11 @@ impl Tape {
             .collect()
     }
 
-    /// The last entry: an entry of its own, so that a segment whose keeping was in doubt cannot stand in its place.
-    pub fn end(&self, ended: Time) -> (String, Bytes) {
-        let mark = Mark { ended: Some(ended), lost: self.torn };
-        (format!("{:010}-00", self.next), entry(&mark, &[]))
+    /// The last entry: an entry of its own, so that a segment whose keeping was in doubt cannot stand in its place. And
+    /// the one beside the head.
+    pub fn end(&self, ended: Time) -> [(String, Bytes); 2] {
+        let mark = entry(&Mark { ended: Some(ended), lost: self.torn }, &[]);
+        [(format!("{:010}-00", self.next), mark.clone()), (ENDED.to_owned(), mark)]
     }
 
     /// What had gathered is in the log.

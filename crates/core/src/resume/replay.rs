@@ -32,7 +32,7 @@ impl After {
     pub fn entry(self) -> String {
         match self {
             // Events' numbers are not their entries'.
-            Self::Start | Self::Sequence(_) | Self::Event(0) => super::HEAD.to_owned(),
+            Self::Start | Self::Sequence(_) | Self::Event(0) => super::SEGMENTS.to_owned(),
             // After every part of a segment that ends before it.
             Self::Event(number) => format!("{:010}~", number.saturating_sub(1)),
         }

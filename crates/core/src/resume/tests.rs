@@ -18,7 +18,7 @@ fn read_back(entries: &[(String, Bytes)], after: After) -> (String, Mark) {
 
 /// The entries of what has gathered, and of the end.
 fn all(tape: &Tape) -> Vec<(String, Bytes)> {
-    tape.segment().into_iter().chain([tape.end(NOW)]).collect()
+    tape.segment().into_iter().chain(tape.end(NOW)).collect()
 }
 
 #[test]
@@ -112,4 +112,17 @@ fn answers_of_responses_are_read_from_their_own_numbers() {
     }
     let (text, _) = read_back(&all(&tape), After::Sequence(4));
     assert_eq!(text, "id: 2\ndata: {\"sequence_number\":5}\n\n");
+}
+
+#[test]
+fn when_it_ended_stands_beside_the_head() {
+    let mut tape = Tape::new(true);
+    tape.add(frame("a"), NOW);
+    let mut entries = all(&tape);
+    entries.push((HEAD.to_owned(), Bytes::new()));
+    entries.sort();
+    let ids: Vec<&str> = entries.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, [HEAD, ENDED, "0000000000-00", "0000000001-00"]);
+    assert_eq!(ended(&entries[1].1), Some(NOW));
+    assert_eq!(ended(&entries[2].1), None);
 }

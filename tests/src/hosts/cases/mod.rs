@@ -34,19 +34,27 @@ pub struct Case {
     pub exclusive: bool,
     /// Whether it is run on bare workerd too.
     pub bare: bool,
+    /// Whether it is run on the native host alone: elsewhere nothing kills an owner and leaves its caller to see it.
+    pub native: bool,
     /// The case itself.
     pub run: Run,
 }
 
 impl Case {
-    /// Whether it is run on this host: every case on every host, on bare workerd those about clients that leave.
+    /// Whether it is run on this host: nearly every case on every host, on bare workerd those about clients that leave.
     pub fn on(&self, kind: Kind) -> bool {
-        kind != Kind::BareWorkerd || self.bare
+        (kind != Kind::BareWorkerd || self.bare) && (kind == Kind::Native || !self.native)
     }
 
     /// The same case, alone on its host.
     pub const fn exclusive(mut self) -> Self {
         self.exclusive = true;
+        self
+    }
+
+    /// The same case, on the native host alone.
+    pub const fn native(mut self) -> Self {
+        self.native = true;
         self
     }
 
@@ -64,6 +72,7 @@ macro_rules! case {
             name: concat!(module_path!(), "::", stringify!($function)),
             exclusive: false,
             bare: false,
+            native: false,
             run: |ctx| Box::pin($function(ctx)),
         }
     };

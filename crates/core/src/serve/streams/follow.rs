@@ -11,7 +11,7 @@ use crate::api::response::{STREAM, event_stream, problem, set};
 use crate::error::{Error, Kind};
 use crate::host::{Host, Key, Time};
 use crate::identity::Identity;
-use crate::resume::{self, After, HEAD, Head, KEEP, Replay};
+use crate::resume::{self, After, ENDED, HEAD, Head, KEEP, Replay};
 use crate::serve::pace::Pace;
 use crate::serve::{Asking, Reply};
 use crate::trace;
@@ -75,13 +75,16 @@ async fn follow<H: Host>(
     longest: Duration,
 ) -> Result<Response<Reply<impl Stream<Item = Bytes> + use<H>>>, Error> {
     let log = resume::log(&identity.tenant, &id);
-    let first = host.scan(&log, "", 1).await?;
+    let first = host.scan(&log, "", 2).await?;
     let head = first.first().filter(|entry| entry.id == HEAD).and_then(|entry| Head::read(&entry.value));
     let head =
         head.filter(|head| head.user == identity.key && host.now() < head.expires()).ok_or_else(none)?;
+    let ended = first.get(1).filter(|entry| entry.id == ENDED).and_then(|entry| resume::ended(&entry.value));
     let mut follow = Box::new(Follow {
+        ended,
         entry: after.entry(),
         replay: Replay::new(after),
+        more: false,
         ready: VecDeque::new(),
         pace: Pace::new(LOOK),
         over: false,
@@ -95,10 +98,10 @@ async fn follow<H: Host>(
     follow.look().await?;
     if follow.entry == after.entry() {
         // Nothing there yet, or nothing more: what is there from the start says which.
-        follow.entry = HEAD.to_owned();
+        follow.entry = After::Start.entry();
         follow.look().await?;
     }
-    if follow.replay.mark.ended.is_some_and(|ended| ended.plus(KEEP) <= follow.host.now()) {
+    if follow.is_late() {
         return Err(none());
     }
     let body = stream::unfold(follow, |mut it| async move { it.next().await.map(|bytes| (bytes, it)) });
@@ -112,8 +115,12 @@ struct Follow<H> {
     log: Key,
     head: Head,
     replay: Replay,
+    /// When the answer ended, if it had before this caller came.
+    ended: Option<Time>,
     /// The last entry that was read.
     entry: String,
+    /// Whether the last look read all that it could at once.
+    more: bool,
     ready: VecDeque<Bytes>,
     pace: Pace,
     over: bool,
@@ -139,16 +146,23 @@ impl<H: Host> Follow<H> {
             if self.replay.mark.ended.is_some() {
                 return None;
             }
-            if self.host.now() >= self.head.until.plus(GRACE) {
-                return Some(self.fail("the answer broke off: whoever gave it has died"));
-            }
-            if self.host.now() >= self.until {
+            if self.is_late() {
                 return Some(
-                    self.fail("the answer goes on: take it up again after the last event that was read"),
+                    self.fail("the ten minutes are over in which this answer can be taken up again"),
                 );
             }
-            if self.pace.caller_left(&self.host).await {
-                return None;
+            if !self.more {
+                if self.host.now() >= self.head.until.plus(GRACE) {
+                    return Some(self.fail("the answer broke off: whoever gave it has died"));
+                }
+                if self.host.now() >= self.until {
+                    return Some(
+                        self.fail("the answer goes on: take it up again after the last event that was read"),
+                    );
+                }
+                if self.pace.caller_left(&self.host).await {
+                    return None;
+                }
             }
             match self.look().await {
                 Ok(()) => self.failed = 0,
@@ -160,11 +174,20 @@ impl<H: Host> Follow<H> {
         }
     }
 
+    /// Whether its time is over, however much of it there is to read.
+    fn is_late(&self) -> bool {
+        let ended = self.ended.or(self.replay.mark.ended);
+        ended.is_some_and(|ended| ended.plus(KEEP) <= self.host.now())
+    }
+
     /// Reads on.
     async fn look(&mut self) -> Result<(), Error> {
-        for entry in self.host.scan(&self.log, &self.entry, PAGE).await? {
-            let Some(events) = self.replay.add(&entry.id, &entry.value) else { continue };
+        let entries = self.host.scan(&self.log, &self.entry, PAGE).await?;
+        self.more = entries.len() >= PAGE;
+        for entry in entries {
+            let events = self.replay.add(&entry.id, &entry.value);
             self.entry = entry.id;
+            let Some(events) = events else { continue };
             if !events.is_empty() {
                 self.ready.push_back(events);
             }

@@ -123,7 +123,7 @@ impl<H: Host, S: Stream<Item = Bytes>> Keeper<H, S> {
     async fn append(&mut self, ended: Option<Time>) -> bool {
         let expires = Some(self.keeping.head.expires());
         let end = ended.map(|ended| self.tape.end(ended));
-        for (id, value) in self.tape.segment().into_iter().chain(end) {
+        for (id, value) in self.tape.segment().into_iter().chain(end.into_iter().flatten()) {
             let append = pin!(self.host.append(&self.log, &id, value, expires));
             // The caller and the provider wait for it, but not for a store that does not answer.
             match future::select(append, pin!(self.host.sleep(PATIENCE))).await {
