@@ -15,7 +15,7 @@ use opencode_core::ledger::reserve;
 use opencode_core::op::{Blob, Op, Played};
 
 use super::clock::Flag;
-use super::upstream::{self, DIALECTS, Head, Step};
+use super::upstream::{self, DIALECTS, Head, Pace, Step};
 use super::world::{Attempt, World};
 use crate::ports::generate::Random;
 
@@ -170,7 +170,7 @@ impl SimHost {
             (attempts.len(), attempts.iter().filter(|other| other.call == call).count())
         };
         let seed = world.seed.wrapping_mul(1_000_003) ^ ((call as u64) << 32) ^ (number as u64 + 1);
-        let pace = &world.targets[target].pace;
+        let pace = &bounded(&world.targets[target].pace, request.body());
         let tag = format!("c{call}a{number}");
         let script = Rc::new(upstream::script(dialect, streamed, &tag, pace, &mut Random::new(seed)));
         world.tell(self.call, || format!("attempt {attempt} to t{target}: it {}", script.name));
@@ -191,6 +191,15 @@ impl SimHost {
         });
         Ok(attempt)
     }
+}
+
+/// A provider keeps to the bound on its output: who goes on with an answer has less left than the caller allowed.
+fn bounded(pace: &Pace, body: &[u8]) -> Pace {
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let places =
+        ["/max_tokens", "/max_completion_tokens", "/max_output_tokens", "/generationConfig/maxOutputTokens"];
+    let bound = places.iter().find_map(|place| body.pointer(place)?.as_u64());
+    Pace { most_output: bound.unwrap_or(u64::MAX).clamp(1, pace.most_output), ..pace.clone() }
 }
 
 /// An attempt that the provider works on until this is dropped.

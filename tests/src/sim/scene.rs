@@ -15,6 +15,7 @@ use opencode_core::work;
 use super::caller::{self, Ask};
 use super::check;
 use super::clock::{Clock, Flag};
+use super::follow;
 use super::host::SimHost;
 use super::upstream::{self, Pace};
 use super::world::{Call, Target, Tenant, World};
@@ -71,6 +72,7 @@ fn once(seed: u64, tell: bool) -> Result<check::Tally, String> {
             paused: 0,
             receipts: Vec::new(),
             append_errors: 0,
+            followed: Vec::new(),
         });
     }
     let calls = world.state.borrow().calls.len();
@@ -80,9 +82,13 @@ fn once(seed: u64, tell: bool) -> Result<check::Tally, String> {
         world.breaks(None, stuck);
     } else {
         (0..calls).for_each(|call| check::call(&world, call));
+        world.flaky.set(false);
+        (0..calls).for_each(|call| follow::again(&world, &isolate, call));
+        (0..calls).for_each(|call| follow::late(&world, &isolate, call, grace));
         let sweeps = sweep(Rc::clone(&world), isolate, world.whole + grace);
         world.clock.spawn(sweeps);
         world.clock.run()?;
+        (0..calls).for_each(|call| check::follows(&world, call));
         (0..calls).for_each(|call| check::books(&world, call));
         check::counters(&world);
     }
@@ -105,6 +111,9 @@ fn begin(world: &Rc<World>, isolate: &Arc<Isolate>, call: usize) {
         (call.ask.clone(), Rc::clone(&call.gone))
     };
     let owner = world.clock.spawn(answer(Rc::clone(world), Arc::clone(isolate), call));
+    if let Some(after) = ask.follows {
+        world.clock.spawn(follow::beside(Rc::clone(world), Arc::clone(isolate), call, ask.start + after));
+    }
     let of = Rc::clone(world);
     world.clock.spawn(async move {
         let world = of;
@@ -113,7 +122,10 @@ fn begin(world: &Rc<World>, isolate: &Arc<Isolate>, call: usize) {
             world.clock.until(start + after).await;
             if world.state.borrow().calls[call].ended.is_none() {
                 world.tell(Some(call), || "the caller leaves".to_owned());
-                world.state.borrow_mut().calls[call].left = Some(world.clock.now());
+                // What can be taken up again has to go on as if nobody had left.
+                if !ask.resumable {
+                    world.state.borrow_mut().calls[call].left = Some(world.clock.now());
+                }
                 gone.set();
             }
         }
@@ -195,6 +207,12 @@ fn request(world: &World, call: usize, ask: &Ask) -> http::Request<Bytes> {
     if let Some(hedge) = ask.hedge {
         request = request.header("x-opencode-hedge-ms", hedge.to_string());
     }
+    if ask.resumable {
+        request = request.header("x-opencode-resumable", "true");
+    }
+    if ask.continues {
+        request = request.header("x-opencode-continuation", "true");
+    }
     if ask.fresh {
         request = request.header("cache-control", "no-cache");
     }
@@ -203,7 +221,6 @@ fn request(world: &World, call: usize, ask: &Ask) -> http::Request<Bytes> {
 
 /// Lets the leases of the dead run out, sweeps, and rolls up.
 async fn sweep(world: Rc<World>, isolate: Arc<Isolate>, lease: u64) {
-    world.flaky.set(false);
     let host = SimHost::new(&world, None, Rc::default());
     // The second time everything is old enough to be added up.
     for wait in [lease + 1_000, 600_000] {
@@ -216,7 +233,8 @@ async fn sweep(world: Rc<World>, isolate: Arc<Isolate>, lease: u64) {
     }
 }
 
-fn key_of(tenant: &str) -> String {
+/// The key of a tenant.
+pub fn key_of(tenant: &str) -> String {
     format!("ock_{tenant}_k1_00000000000000000000000000000007")
 }
 
@@ -277,6 +295,7 @@ fn plan(seed: u64, tell: bool) -> Plan {
         .collect();
     let world = World::new(seed, Clock::new(start, seed), targets, tenants, whole, tell);
     world.flaky.set(flaky);
+    world.flaked.set(flaky);
     Plan { toml, start, grace, world, asks }
 }
 
@@ -287,6 +306,7 @@ fn ask(random: &mut Random, targets: u64, whole: u64, most_output: u64, spread: 
     let (leaves, dies, early, slow) = (one_in(6), one_in(12), one_in(2), one_in(5));
     let (pinned, listed, hedged, unbounded) = (one_in(8), one_in(4), one_in(3), one_in(10));
     let other = one_in(3);
+    let (resumable, follows, continues) = (stream && one_in(4), one_in(2), stream && one_in(2));
     let soon = if early { 400 } else { whole };
     let mut list: Vec<u64> = (0..targets).collect();
     let turn = random.below(targets) as usize;
@@ -309,5 +329,8 @@ fn ask(random: &mut Random, targets: u64, whole: u64, most_output: u64, spread: 
         leaves: leaves.then(|| random.below(soon)),
         dies: dies.then(|| random.below(soon)),
         pause: if slow { [5, 60, 150][random.below(3) as usize] } else { 0 },
+        resumable,
+        follows: (resumable && follows).then(|| random.below(soon)),
+        continues,
     }
 }

@@ -49,6 +49,8 @@ pub struct World {
     pub whole: u64,
     /// Whether stores fail now and then.
     pub flaky: Cell<bool>,
+    /// Whether they did at any time.
+    pub flaked: Cell<bool>,
     /// Everything that changes.
     pub state: RefCell<State>,
     story: Option<RefCell<Vec<Happened>>>,
@@ -123,6 +125,20 @@ pub struct Call {
     pub receipts: Vec<Receipt>,
     /// Appends that failed for it, done or not.
     pub append_errors: u32,
+    /// What those heard who took it up again.
+    pub followed: Vec<Followed>,
+}
+
+/// A stream that was taken up again.
+pub struct Followed {
+    /// After which event; `None`: from the start.
+    pub after: Option<u64>,
+    /// Whether its time was over.
+    pub late: bool,
+    /// Of the response.
+    pub status: u16,
+    /// What it said.
+    pub bytes: Vec<u8>,
 }
 
 /// A hold that was taken.
@@ -159,7 +175,8 @@ impl World {
         };
         let story = tell.then(RefCell::default);
         let (flaky, state) = (Cell::new(false), RefCell::new(state));
-        Self { seed, clock, targets, tenants, whole, flaky, state, story }
+        let flaked = Cell::new(false);
+        Self { seed, clock, targets, tenants, whole, flaky, flaked, state, story }
     }
 
     /// Adds to the story, where one is told.

@@ -62,6 +62,12 @@ pub struct Ask {
     pub dies: Option<u64>,
     /// Milliseconds that it takes over each thing that it is sent.
     pub pause: u64,
+    /// Whether its stream can be taken up again: then it runs on when its caller leaves.
+    pub resumable: bool,
+    /// Milliseconds after its start when a second reader takes the stream up.
+    pub follows: Option<u64>,
+    /// Whether another provider may go on with its stream.
+    pub continues: bool,
 }
 
 /// What an answer said to its caller.

@@ -26,7 +26,7 @@ fn hear(body: &[u8]) -> Heard {
         heard.goes_on(&event.name);
         let data = event.json();
         match event.name.as_str() {
-            "start" | "reasoning" => {}
+            "start" | "reasoning" | "continued" => {}
             "token" => heard.text.push_str(data["text"].as_str().unwrap_or_default()),
             "result" => result = Some(data["response"].as_str().unwrap_or_default().to_owned()),
             "end" => heard.complete = true,

@@ -3,6 +3,7 @@
 use opencode_core::call::Fate;
 use opencode_core::ledger::receipt::Outcome;
 
+use super::parts;
 use crate::sim::caller::{self, Dialect, Heard};
 use crate::sim::upstream::{self, Say, Truth};
 use crate::sim::world::{Attempt, Call, State, World};
@@ -12,7 +13,7 @@ pub fn check(world: &World, state: &State, call: usize) -> Vec<String> {
     let it = &state.calls[call];
     let Some((status, _)) = it.head else { return Vec::new() };
     let dialect = &caller::DIALECTS[it.ask.dialect];
-    let body = it.written(None);
+    let body = super::unnumbered(&it.written(None));
     let streamed = it.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
     let heard = if streamed { (dialect.hear)(&body) } else { (dialect.hear_whole)(&body) };
     let mut broken = heard.wrong.clone();
@@ -34,6 +35,17 @@ pub fn check(world: &World, state: &State, call: usize) -> Vec<String> {
     }
     if complete && heard.failed {
         broken.push(format!("the caller is told a failure, and the receipt says {outcome:?}"));
+    }
+    let hit = it.header("x-opencode-cache") == Some("hit");
+    if it.ask.continues && !hit && (heard.complete || !heard.text.is_empty()) {
+        match parts::check(state, call, &heard, &body) {
+            Ok((last, seams)) => broken.extend(ended(it, last, &heard, world, seams)),
+            Err(what) => broken.push(what),
+        }
+        return broken;
+    }
+    if parts::seams(it, &body) > 0 {
+        broken.push("a seam is declared that nobody asked for".to_owned());
     }
     if heard.complete || !heard.text.is_empty() {
         match speaker(state, call, &heard) {
@@ -66,6 +78,23 @@ fn speaker<'a>(state: &'a State, call: usize, heard: &Heard) -> Option<&'a Attem
     })
 }
 
+/// The end of an answer is that of the last who spoke.
+fn ended(call: &Call, last: &Attempt, heard: &Heard, world: &World, seams: usize) -> Vec<String> {
+    let truth = last.truth();
+    let mut broken = Vec::new();
+    if heard.finishes > 0 && !truth.finished {
+        broken.push("a finish reason that no provider said".to_owned());
+    }
+    let in_time = last.last < call.began + world.whole;
+    if heard.failed && truth.finished && in_time && call.left.is_none() {
+        broken.push("the provider's answer was complete, and the caller is told that it failed".to_owned());
+    }
+    if seams == 0 {
+        broken.extend(told(call, &truth, heard));
+    }
+    broken
+}
+
 fn said(
     call: &Call,
     attempt: &Attempt,
@@ -85,7 +114,8 @@ fn said(
     }
     broken.extend(told(call, &truth, heard));
     let dialect = &caller::DIALECTS[call.ask.dialect];
-    if dialect.name != upstream::DIALECTS[world.targets[attempt.target].dialect].name {
+    // What may be continued is written anew.
+    if call.ask.continues || dialect.name != upstream::DIALECTS[world.targets[attempt.target].dialect].name {
         return broken;
     }
     let passed = if streamed {

@@ -2,11 +2,14 @@
 
 mod answer;
 mod books;
+mod follow;
+mod parts;
 mod receipt;
 
 use std::collections::BTreeMap;
 
 pub use self::books::{books, counters};
+pub use self::follow::{frames, unnumbered};
 use opencode_core::call::Fate;
 
 use super::caller;
@@ -21,6 +24,8 @@ pub type Tally = BTreeMap<String, u64>;
 
 /// Milliseconds that settling may take: a few rounds to slow stores.
 const SETTLING: u64 = 300;
+/// Milliseconds that keeping segments may take of an answer's time.
+const KEEPING: u64 = 500;
 /// Milliseconds until a provider must be rid of a caller that has left.
 const LEAVING: u64 = 2_000;
 
@@ -46,7 +51,8 @@ pub fn sending(world: &World, call: usize, target: usize) {
             broken.push("a provider is asked after the deadline".to_owned());
         }
         for (number, before) in state.attempts.iter().enumerate().filter(|(_, it)| it.call == call) {
-            if before.content.is_some() {
+            let goes_on = it.ask.continues && before.over.is_some();
+            if before.content.is_some() && !goes_on {
                 broken.push(format!("a provider is asked after the content of attempt {number}"));
             }
             if let (Head::Status(_, Some(seconds)), Some(head)) = (before.script.head, before.head)
@@ -121,14 +127,22 @@ pub fn call(world: &World, call: usize) {
     broken.into_iter().for_each(|what| world.breaks(Some(call), what));
 }
 
+/// Everything that those heard who took a call's stream up again.
+pub fn follows(world: &World, call: usize) {
+    let broken = follow::check(&world.state.borrow(), call, world.flaked.get());
+    broken.into_iter().for_each(|what| world.breaks(Some(call), what));
+}
+
 fn times(world: &World, state: &super::world::State, call: usize) -> Vec<String> {
     let it = &state.calls[call];
     let mut broken = Vec::new();
+    // While a segment is kept, nothing is read.
+    let keeping = if it.ask.resumable { KEEPING } else { 0 };
     match it.ended {
         None if it.died.is_none() => broken.push("the answer never ends".to_owned()),
         Some(ended) => {
             // A reader may let a few things wait that were ready in time.
-            let due = it.began + world.whole + 4 * it.ask.pause + SETTLING;
+            let due = it.began + world.whole + 4 * it.ask.pause + SETTLING + keeping;
             if ended > due {
                 broken.push(format!("the answer ends {} ms after its deadline", ended - due));
             }
@@ -149,9 +163,12 @@ fn times(world: &World, state: &super::world::State, call: usize) -> Vec<String>
         late(it.died.unwrap_or(u64::MAX), "after its owner has died");
         let pace = &world.targets[attempt.target].pace;
         if attempt.content.is_none() {
-            late(attempt.sent + pace.first + 1, "without content beyond the bound of the first content");
+            late(
+                attempt.sent + pace.first + 1 + keeping,
+                "without content beyond the bound of the first content",
+            );
         } else if it.ask.pause == 0 {
-            late(attempt.last + pace.idle + 1, "in silence beyond the bound between two chunks");
+            late(attempt.last + pace.idle + 1 + keeping, "in silence beyond the bound between two chunks");
         }
     }
     broken
@@ -166,6 +183,9 @@ pub fn tally(world: &World) -> Tally {
     count("attempts", state.attempts.len());
     count("left", state.calls.iter().filter(|call| call.left.is_some()).count());
     count("owners died", state.calls.iter().filter(|call| call.died.is_some()).count());
+    count("taken up again", state.calls.iter().filter(|call| !call.followed.is_empty()).count());
+    let seams = |call: &&super::world::Call| parts::seams(call, &call.written(None)) > 0;
+    count("continued", state.calls.iter().filter(seams).count());
     let limited = |call: &&super::world::Call| call.head.as_ref().is_some_and(|(status, _)| *status == 429);
     count("limited", state.calls.iter().filter(limited).count());
     for (call, receipt) in state.calls.iter().flat_map(|call| call.receipts.iter().map(move |it| (call, it)))
