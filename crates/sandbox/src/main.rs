@@ -1,0 +1,3 @@
+//! The bootstrap of the sandbox's Lambda function.
+
+fn main() {}
