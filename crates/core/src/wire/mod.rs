@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod anthropic;
+pub mod aws;
 pub mod continuation;
 pub mod conversation;
 pub mod custom;
