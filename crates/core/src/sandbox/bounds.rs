@@ -44,5 +44,14 @@ pub const PROCESSES: RangeInclusive<u64> = 1..=512;
 /// then, so that a program that says too much can still end by itself.
 pub const OUTPUT_DROPPED: u64 = 4 * 1024 * 1024 * 1024;
 
+/// Bytes of a value as its language shows it, and as JSON.
+pub const RESULT: usize = 1024 * 1024;
+/// Bytes of a plot's data.
+pub const DATA: usize = 1024 * 1024;
+/// Names of what is not handed back.
+pub const SKIPPED: usize = 256;
+/// Bytes of a name of what is not handed back, of a media type, of a sentence for a person.
+pub const SAID: usize = 4096;
+
 /// Bytes of one line of a streamed answer.
 pub const LINE: usize = 64 * 1024 * 1024;

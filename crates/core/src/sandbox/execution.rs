@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,9 @@ pub struct Execution {
     /// What it may use.
     #[serde(default)]
     pub limits: Limits,
+    /// What the answer's [`super::seal`] is made with: another for every run.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub nonce: String,
 }
 
 /// A file of a run's folder.
@@ -130,6 +134,7 @@ impl Execution {
             args: Vec::new(),
             env: BTreeMap::new(),
             limits: Limits::default(),
+            nonce: String::new(),
         }
     }
 
@@ -155,6 +160,7 @@ impl Execution {
         for (name, value) in &self.env {
             variable(name, value)?;
         }
+        at_most("nonce", self.nonce.len(), bounds::ARG, "bytes")?;
         files::check(&self.files)?;
         self.limits.check()
     }
@@ -162,8 +168,8 @@ impl Execution {
 
 impl Limits {
     /// Each limit with its name and its range.
-    pub fn check(&self) -> Result<(), Error> {
-        for (name, value, range) in [
+    pub fn rows(&self) -> [(&'static str, u64, RangeInclusive<u64>); 8] {
+        [
             ("wall_ms", self.wall_ms, bounds::WALL_MS),
             ("cpu_ms", self.cpu_ms, bounds::CPU_MS),
             ("memory_bytes", self.memory_bytes, bounds::MEMORY_BYTES),
@@ -172,7 +178,34 @@ impl Limits {
             ("artifacts", self.artifacts, bounds::ARTIFACTS),
             ("artifacts_bytes", self.artifacts_bytes, bounds::ARTIFACTS_BYTES),
             ("processes", self.processes, bounds::PROCESSES),
-        ] {
+        ]
+    }
+
+    /// Each limit by its name made anew, in the order of [`Limits::rows`].
+    pub fn map(&self, mut make: impl FnMut(&'static str, u64) -> u64) -> Self {
+        let [wall_ms, cpu_ms, memory_bytes, output_bytes, disk_bytes, artifacts, artifacts_bytes, processes] =
+            self.rows().map(|(name, value, _)| make(name, value));
+        Self {
+            wall_ms,
+            cpu_ms,
+            memory_bytes,
+            output_bytes,
+            disk_bytes,
+            artifacts,
+            artifacts_bytes,
+            processes,
+        }
+    }
+
+    /// Of each limit the smaller.
+    pub fn within(&self, most: &Self) -> Self {
+        let mut most = most.rows().into_iter();
+        self.map(|_, value| most.next().map_or(value, |(_, most, _)| value.min(most)))
+    }
+
+    /// Each within its range.
+    pub fn check(&self) -> Result<(), Error> {
+        for (name, value, range) in self.rows() {
             if !range.contains(&value) {
                 let says = format!("must be between {} and {}", range.start(), range.end());
                 return Err(refuse(&format!("limits.{name}"), says));

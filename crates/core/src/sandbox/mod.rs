@@ -2,12 +2,13 @@
 //!
 //! A sandbox is reached as AWS Lambda is: `Invoke` takes an [`Execution`] as JSON and answers an [`Outcome`];
 //! `InvokeWithResponseStream` takes the same and answers [`Line`]s, one JSON object a line, of which the last holds the
-//! outcome. What code wrote is hostile and so is everything a sandbox says: the gateway holds it against [`bounds`].
+//! outcome; where it has a key, a [`seal`] over all of them follows. What code wrote is hostile and so is everything a sandbox says: the gateway holds it against [`bounds`].
 
 pub mod bounds;
 mod execution;
 mod files;
 mod outcome;
+mod seal;
 
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,8 @@ mod tests;
 pub use self::execution::{Encoding, Execution, File, LANGUAGES, Language, Limits};
 pub use self::files::{Name, clash};
 pub use self::outcome::{Artifact, Isolation, Line, Outcome, Profile, Shown, Skipped, Status};
+
+pub use self::seal::seal;
 
 /// The version of the protocol. A sandbox refuses another one.
 pub const VERSION: u32 = 1;

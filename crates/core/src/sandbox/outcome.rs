@@ -156,7 +156,7 @@ pub struct Isolation {
 /// One line of a streamed answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Line {
-    /// `started`, `stdout`, `stderr` or `outcome`.
+    /// `started`, `stdout`, `stderr` or `outcome`; `seal` after it, with its text, where the sandbox has a key.
     #[serde(rename = "type")]
     pub kind: String,
     /// With `stdout` and `stderr`: a piece. All pieces together are the outcome's text.

@@ -12,6 +12,19 @@ fn refused(change: impl FnOnce(&mut Execution)) -> Option<String> {
 }
 
 #[test]
+fn a_seal_is_of_its_key_nonce_and_answer_alone() {
+    let made = super::seal("key", "nonce", b"{}\n");
+    assert_eq!(made.len(), 64);
+    for other in [
+        super::seal("kez", "nonce", b"{}\n"),
+        super::seal("key", "nonc", b"{}\n"),
+        super::seal("key", "nonce", b"{}"),
+    ] {
+        assert_ne!(made, other);
+    }
+}
+
+#[test]
 fn a_bad_member_is_named() {
     assert_eq!(refused(|_| {}), None);
     assert_eq!(refused(|run| run.version = 2).as_deref(), Some("version"));
