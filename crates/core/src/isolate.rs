@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::config::rows::{KeyRow, TargetRow, TenantRow};
+use crate::config::sandbox::Sandbox;
 use crate::host::{Bytes, StoreError, Time};
 use crate::identity::key::{MIN_SECRET, SECRET_NAME};
 use crate::snapshot::{Shared, Snapshot};
@@ -27,6 +28,9 @@ pub struct Base {
     pub found: Vec<TargetRow>,
     /// Targets behind those of any configuration.
     pub local: Vec<TargetRow>,
+    /// The sandbox for a configuration that names none: its `function`, where it is and how its secrets are called; or
+    /// why there is none.
+    pub sandbox: Sandbox,
     /// Who may ask where a configuration names no key.
     pub development: Option<(TenantRow, KeyRow)>,
 }
@@ -142,6 +146,17 @@ impl Base {
             if config.targets.iter().all(|other| other.name != row.name) {
                 config.targets.push(row.clone());
             }
+        }
+        if config.sandbox.function.is_empty() {
+            let rules = config.sandbox;
+            config.sandbox = Sandbox {
+                usd_per_second: rules.usd_per_second,
+                concurrency: rules.concurrency,
+                session_seconds: rules.session_seconds,
+                limits: rules.limits,
+                most: rules.most,
+                ..self.sandbox.clone()
+            };
         }
         if let (true, Some((tenant, key))) = (config.keys.is_empty(), &self.development) {
             if config.tenant(&tenant.name).is_none() {

@@ -5,6 +5,7 @@ use std::path::Path;
 use opencode_core::catalog::discover;
 use opencode_core::config::features::Features;
 use opencode_core::config::rows::{KeyRow, TenantRow};
+use opencode_core::config::sandbox::TenantSandbox;
 use opencode_core::config::{Config, MAX_TEXT};
 use opencode_core::identity::Tenant;
 use opencode_core::identity::key::{MIN_SECRET, SECRET_NAME, hash, mint};
@@ -82,6 +83,7 @@ fn development(data: &Data, secret: &str) -> Result<(TenantRow, KeyRow), String>
         usd_per_day: 0.0,
         targets: Vec::new(),
         features: Features::default(),
+        sandbox: TenantSandbox::default(),
     };
     let key = KeyRow { id: DEV.to_owned(), tenant, hash: hash(secret, &key), role: Role::Operator };
     Ok((row, key))

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Config;
 use super::rows::{KeyRow, TargetRow, TenantRow};
+use super::{Config, sandbox};
 use crate::identity::Tenant;
 use crate::route::MAX_TARGETS;
 
@@ -62,6 +62,7 @@ fn limits(config: &Config) -> Result<(), Wrong> {
             return Err((format!("cors.origins.{at}"), what.to_owned()));
         }
     }
+    config.sandbox.check()?;
     config.features.check().map_err(|(name, what)| (format!("features.{name}"), what))
 }
 
@@ -128,6 +129,9 @@ fn tenants(rows: &[TenantRow], targets: &[TargetRow]) -> Result<(), Wrong> {
             );
         }
         row.features.check().map_err(|(name, what)| (format!("tenants.{at}.features.{name}"), what))?;
+        if let Some(most) = &row.sandbox.most {
+            sandbox::limits(most, &format!("tenants.{at}.sandbox.most"))?;
+        }
     }
     Ok(())
 }

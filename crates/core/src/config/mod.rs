@@ -5,6 +5,7 @@ pub mod features;
 mod problem;
 mod read;
 pub mod rows;
+pub mod sandbox;
 mod table;
 
 use std::time::Duration;
@@ -12,7 +13,10 @@ use std::time::Duration;
 use self::features::{Features, Flags};
 pub use self::problem::Problem;
 use self::rows::{KeyRow, TargetRow, TenantRow};
+use self::sandbox::{START_MS, Sandbox};
+use crate::error::{Error, Kind};
 use crate::identity::Tenant;
+use crate::sandbox::{Limits as CodeLimits, bounds};
 
 /// Everything that a deployment can set. Written as TOML; every member has a default.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +41,8 @@ pub struct Config {
     pub queue: QueueRules,
     /// Detached runs.
     pub runs: RunRules,
+    /// Where code runs.
+    pub sandbox: Sandbox,
     /// Where answers come from, in the order they are tried.
     pub targets: Vec<TargetRow>,
     /// Who may ask, and how much.
@@ -188,6 +194,28 @@ impl Config {
         self.tenant(tenant).map_or(&none, |row| &row.features).over(&self.features)
     }
 
+    /// The most that a run of a tenant's code may use; the error says why there is none.
+    pub fn code(&self, tenant: &Tenant) -> Result<CodeLimits, Error> {
+        let row = self.tenant(tenant).map(|row| &row.sandbox);
+        if row.and_then(|row| row.enabled) == Some(false) {
+            return Err(Error::new(Kind::Forbidden, "this tenant may not run code"));
+        }
+        if self.sandbox.function.is_empty() {
+            let why = self.sandbox.absent.as_deref().unwrap_or("name one in [sandbox] of the configuration");
+            return Err(Error::new(Kind::Unavailable, format!("there is no sandbox here: {why}")));
+        }
+        let most = &self.sandbox.most;
+        let most = row.and_then(|row| row.most.as_ref()).map_or(*most, |row| row.within(most));
+        // An answer must be there before the host ends it.
+        let longest = self.deadlines.whole_ms.saturating_sub(START_MS).max(*bounds::WALL_MS.start());
+        Ok(most.map(|name, value| if name == "wall_ms" { value.min(longest) } else { value }))
+    }
+
+    /// How many runs of a tenant's code there may be at once; 0: no limit.
+    pub fn code_at_once(&self, tenant: &Tenant) -> u64 {
+        self.tenant(tenant).and_then(|row| row.sandbox.concurrency).unwrap_or(self.sandbox.concurrency)
+    }
+
     /// How long an answer may take in all: when its hold is this old its owner is dead.
     pub fn lease(&self) -> Duration {
         Duration::from_millis(self.deadlines.whole_ms.saturating_add(self.deadlines.grace_ms))
@@ -215,6 +243,7 @@ mod tests {
         let defaults = Config::default();
         assert_eq!(all.deadlines, defaults.deadlines);
         assert_eq!((all.queue, all.runs), (defaults.queue, defaults.runs));
+        assert_eq!(Sandbox { usd_per_second: 0.0, ..all.sandbox }, defaults.sandbox);
         assert_eq!((all.limits, all.auth, all.cors), (defaults.limits, defaults.auth, defaults.cors));
         assert_eq!(all.hedge, defaults.hedge);
         let none = Features::default();
@@ -251,6 +280,16 @@ mod tests {
             ("targets = 1".to_owned(), 1, "`targets` must be a list"),
             ("targets = [1]".to_owned(), 1, "`targets` must be a table"),
             ("[cors]\norigins = [\n\"*\",\n1]".to_owned(), 4, "`origins` must be a text in quotes"),
+            ("[sandbox]\nfunction = \"f g\"".to_owned(), 2, "name or ARN"),
+            ("[sandbox]\nfunction = \"f\"".to_owned(), 1, "sandbox.region"),
+            ("[sandbox]\nendpoint = \"https://a/b\"".to_owned(), 2, "without a path"),
+            ("[sandbox]\nsecret_access_key = \"sk-secret\"".to_owned(), 2, "NAME of a secret"),
+            ("[sandbox]\nanswer_key = \"OPENCODE_SECRET\"".to_owned(), 2, "NAME of a secret"),
+            ("[sandbox]\nusd_per_second = -1".to_owned(), 2, "price"),
+            ("[sandbox]\nsession_seconds = 1_000_000".to_owned(), 2, "a week"),
+            ("[sandbox.limits]\nwall_ms = 1".to_owned(), 2, "must be 100 to 300000"),
+            ("[sandbox.most]\nwall_s = 1".to_owned(), 2, "`wall_s`"),
+            (format!("{TENANT}[tenants.sandbox.most]\nprocesses = 0"), 4, "1 to 512"),
             ("x = ".to_owned(), 1, ""),
             (TARGET.replace("model = \"m\"", ""), 1, "`model` is missing"),
             (format!("{TARGET}dialect = \"x\""), 5, "`dialect` must be one of openai, responses"),

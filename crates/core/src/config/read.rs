@@ -3,10 +3,12 @@
 use super::features::Features;
 use super::problem::Problem;
 use super::rows::{KeyRow, TargetRow, TenantRow};
+use super::sandbox::{Sandbox, TenantSandbox};
 use super::table::Table;
 use super::{Auth, Config, Cors, Deadlines, Hedge, Limits, QueueRules, Retries, RunRules};
 use crate::identity::Tenant;
 use crate::identity::role::Role;
+use crate::sandbox::Limits as CodeLimits;
 use crate::wire::Dialect;
 
 const ROLES: [Role; 4] = [Role::Readonly, Role::User, Role::Admin, Role::Operator];
@@ -29,6 +31,7 @@ pub(super) fn config(mut table: Table<'_>) -> Result<Config, Problem> {
         features: table.table("features", features),
         queue: table.table("queue", queue),
         runs: table.table("runs", runs),
+        sandbox: table.table("sandbox", sandbox),
         targets: table.rows("targets", target),
         tenants: table.rows("tenants", tenant),
         keys: table.rows("keys", key),
@@ -111,6 +114,47 @@ fn runs(mut table: Table<'_>) -> Result<RunRules, Problem> {
     table.end(runs)
 }
 
+fn sandbox(mut table: Table<'_>) -> Result<Sandbox, Problem> {
+    let default = Sandbox::default();
+    let sandbox = Sandbox {
+        function: table.text("function").unwrap_or_default(),
+        region: table.text("region").unwrap_or_default(),
+        endpoint: table.text("endpoint").unwrap_or_default(),
+        access_key_id: table.text("access_key_id").unwrap_or(default.access_key_id),
+        secret_access_key: table.text("secret_access_key").unwrap_or(default.secret_access_key),
+        session_token: table.text("session_token").unwrap_or(default.session_token),
+        answer_key: table.text("answer_key").unwrap_or_default(),
+        per_tenant: table.truth("per_tenant").unwrap_or(default.per_tenant),
+        usd_per_second: table.number("usd_per_second").unwrap_or_default(),
+        concurrency: table.whole("concurrency").unwrap_or_default(),
+        session_seconds: table.whole("session_seconds").unwrap_or(default.session_seconds),
+        limits: table.table("limits", limits_of_code).unwrap_or(default.limits),
+        most: table.table("most", most_of_code).unwrap_or(default.most),
+        absent: None,
+    };
+    table.end(sandbox)
+}
+
+fn tenant_sandbox(mut table: Table<'_>) -> Result<TenantSandbox, Problem> {
+    let sandbox = TenantSandbox {
+        enabled: table.truth("enabled"),
+        concurrency: table.whole("concurrency"),
+        most: table.table("most", most_of_code),
+    };
+    table.end(sandbox)
+}
+
+/// The limits of a run, over those that hold without it.
+fn limits_of_code(mut table: Table<'_>) -> Result<Option<CodeLimits>, Problem> {
+    let limits = Sandbox::default().limits.map(|name, value| table.whole(name).unwrap_or(value));
+    table.end(Some(limits))
+}
+
+fn most_of_code(mut table: Table<'_>) -> Result<Option<CodeLimits>, Problem> {
+    let limits = Sandbox::default().most.map(|name, value| table.whole(name).unwrap_or(value));
+    table.end(Some(limits))
+}
+
 fn target(mut table: Table<'_>) -> Result<TargetRow, Problem> {
     let row = TargetRow {
         name: table.needed("name"),
@@ -134,6 +178,7 @@ fn tenant(mut table: Table<'_>) -> Result<TenantRow, Problem> {
         usd_per_day: table.number("usd_per_day").unwrap_or_default(),
         targets: table.texts("targets"),
         features: table.table("features", features),
+        sandbox: table.table("sandbox", tenant_sandbox),
     };
     table.end(row)
 }

@@ -1,6 +1,7 @@
 //! The rows of the configuration: targets, tenants, keys.
 
 use super::features::Features;
+use super::sandbox::TenantSandbox;
 use crate::identity::Tenant;
 use crate::identity::role::Role;
 use crate::wire::Dialect;
@@ -44,6 +45,8 @@ pub struct TenantRow {
     pub targets: Vec<String>,
     /// Over the deployment's `[features]`.
     pub features: Features,
+    /// Over the deployment's `[sandbox]`.
+    pub sandbox: TenantSandbox,
 }
 
 /// A key that may ask, kept in the configuration. Keys can also be made while the platform runs.
