@@ -3,7 +3,9 @@
 pub mod checkpoint;
 mod continuing;
 pub mod detached;
+pub mod execute;
 mod gather;
+mod session;
 pub mod settle;
 
 use std::collections::VecDeque;

@@ -4,6 +4,7 @@ mod answers;
 mod books;
 mod config;
 pub(crate) mod current;
+mod execute;
 mod health;
 mod identify;
 mod keys;
@@ -203,12 +204,17 @@ async fn dispatch<H: Host>(
             return Ok(left(answers::answer(host, snapshot, identity, asking, handler, id).await?));
         }
         Handler::CountTokens => answers::count_tokens(&asking)?,
+        Handler::Execute => {
+            return Ok(right(right(right(right(execute::execute(host, snapshot, identity, asking).await?)))));
+        }
+        Handler::SessionRemove => execute::forget(&host, &identity, id).await?,
         Handler::TaskEvents => return Ok(right(left(tasks::events(host, identity, &asking, id).await?))),
         Handler::StreamFollow => {
             return Ok(right(right(left(streams::stream(host, identity, &asking, longest, id).await?))));
         }
         Handler::ResponseFollow => {
-            return Ok(right(right(right(streams::answer(host, identity, &asking, longest, id).await?))));
+            let answer = streams::answer(host, identity, &asking, longest, id).await?;
+            return Ok(right(right(right(left(answer)))));
         }
         Handler::TaskCreate => tasks::create(&host, &snapshot, &identity, &asking).await?,
         Handler::TaskRead => tasks::read(&host, tenant, id).await?,

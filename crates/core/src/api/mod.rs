@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod cors;
+pub mod execute;
 pub mod extras;
 pub mod keys;
 mod openapi;

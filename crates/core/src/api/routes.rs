@@ -45,6 +45,8 @@ pub enum Handler {
     ConfigRead,
     ConfigWrite,
     ConfigRemove,
+    Execute,
+    SessionRemove,
     /// In the contract, not built yet: it answers 501.
     Planned,
 }
@@ -132,7 +134,7 @@ use Takes::{File, Json, Nothing};
 
 /// Every route.
 #[rustfmt::skip] // A table.
-pub const ROUTES: [Row; 49] = [
+pub const ROUTES: [Row; 50] = [
     row("GET", "/", H::Root, Open, Nothing, Answer(200, "Root"), "The platform's name and version"),
     row("GET", "/health", H::Health, Open, Nothing, Answer(200, "Health"), "Whether this process answers"),
     row("GET", "/health/ready", H::Ready, Open, Nothing, Answer(200, "Ready"), "Whether stores, queue and targets can be used; 503 when not"),
@@ -175,7 +177,8 @@ pub const ROUTES: [Row; 49] = [
     row("POST", "/api/v1/documents/upload", H::Planned, From(User), File, Answer(202, "Anything"), "Add a document to the knowledge base"),
     row("GET", "/api/v1/documents/status/{task_id}", H::Planned, From(Readonly), Nothing, Answer(200, "Anything"), "Where a document's indexing stands"),
     row("POST", "/api/v1/search", H::Planned, From(User), Json("SearchRequest"), Answer(200, "Anything"), "Search the web"),
-    row("POST", "/api/v1/sandbox/execute", H::Planned, From(User), Json("ExecuteRequest"), Answer(200, "Anything"), "Run code in the sandbox"),
+    row("POST", "/api/v1/sandbox/execute", H::Execute, From(User), Json("ExecuteRequest"), Either("Execution"), "Run code in the sandbox"),
+    row("DELETE", "/api/v1/sandbox/sessions/{session_id}", H::SessionRemove, From(User), Nothing, Gives::Nothing, "Forget the files of a session"),
     row("GET", "/api/v1/mcp/servers", H::Planned, From(Readonly), Nothing, Answer(200, "Anything"), "Connected MCP servers"),
     row("GET", "/api/v1/mcp/tools", H::Planned, From(Readonly), Nothing, Answer(200, "Anything"), "Tools of the connected MCP servers"),
     row("GET", "/api/v1/a2a/agents", H::Planned, From(Readonly), Nothing, Answer(200, "Anything"), "Agents that work can be handed to"),

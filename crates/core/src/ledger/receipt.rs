@@ -42,6 +42,9 @@ pub struct Receipt {
     pub step: Option<RunStep>,
     /// How it ended.
     pub outcome: Outcome,
+    /// For a run of code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<CodeRun>,
     /// In the order they were sent; empty for a cached answer.
     pub attempts: Vec<Attempted>,
     /// Tokens of all attempts together.
@@ -54,6 +57,15 @@ pub struct Receipt {
     pub first_ms: Option<u64>,
     /// Milliseconds in all.
     pub total_ms: u64,
+}
+
+/// What code was run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CodeRun {
+    /// Its language.
+    pub language: String,
+    /// How it ended, as the sandbox names it; empty where no outcome came.
+    pub status: String,
 }
 
 /// Which ask of which run a receipt is for.

@@ -64,6 +64,54 @@ pub fn hold(config: &Config, tenant: &Tenant, id: &str, note: String, micros: u6
     Hold { id: id.to_owned(), lease: now.plus(config.lease()), note, accounts }
 }
 
+/// The hold of one run of code: one place among the tenant's runs, the most it can cost, and a request of the minute
+/// unless it is part of an answer that was counted already.
+#[allow(clippy::too_many_arguments)] // Each is a part of the hold.
+pub fn hold_of_code(
+    config: &Config,
+    tenant: &Tenant,
+    id: &str,
+    note: String,
+    micros: u64,
+    request: bool,
+    lease: Time,
+    now: Time,
+) -> Hold {
+    let mut hold = hold(config, tenant, id, note, micros, now);
+    let at_once = Some(config.code_at_once(tenant)).filter(|limit| *limit > 0).unwrap_or(UNLIMITED);
+    for take in hold.accounts.iter_mut().flat_map(|takes| &mut takes.takes) {
+        if take.counter == CONCURRENT {
+            *take = Take { counter: CODE.to_owned(), limit: at_once, ..take.clone() };
+        } else if take.counter == "requests" {
+            take.amount = u64::from(request);
+        }
+    }
+    Hold { lease, ..hold }
+}
+
+/// What a run of code really cost; its place is given back.
+pub fn spent_on_code(tenant: &Tenant, micros: u64, request: bool) -> Vec<Spent> {
+    let spent = vec![("requests".to_owned(), u64::from(request)), ("micros".to_owned(), micros)];
+    vec![Spent { account: account(tenant), spent }]
+}
+
+/// The tenant's account of sessions that are in use.
+pub fn sessions(tenant: &Tenant) -> Key {
+    Key::new(tenant, "account/sessions")
+}
+
+/// Keeps a session to one run: a second hold of its id is refused while the first is open.
+pub fn lock(tenant: &Tenant, id: &str, lease: Time) -> Hold {
+    let take = Take { counter: "open".to_owned(), window: 0, amount: 1, limit: UNLIMITED };
+    let accounts = vec![Takes { account: sessions(tenant), takes: vec![take] }];
+    Hold { id: id.to_owned(), lease, note: String::new(), accounts }
+}
+
+/// What ends a [`lock`].
+pub fn unlocked(tenant: &Tenant) -> Vec<Spent> {
+    vec![Spent { account: sessions(tenant), spent: Vec::new() }]
+}
+
 /// What the answer really cost; its place is given back.
 pub fn spent(tenant: &Tenant, micros: u64) -> Vec<Spent> {
     let spent = vec![("requests".to_owned(), 1), ("micros".to_owned(), micros)];
@@ -86,7 +134,7 @@ pub fn impossible(config: &Config, tenant: &Tenant, micros: u64) -> Option<Error
 
 /// Whether a counter is one that a freed place can help.
 pub fn is_place(counter: &str) -> bool {
-    counter == CONCURRENT || counter == "holds"
+    counter == CONCURRENT || counter == CODE || counter == "holds"
 }
 
 /// Why a hold was refused, and when to come back.
@@ -101,6 +149,7 @@ pub fn refusal(counter: &str, now: Time) -> Error {
             "this tenant's budget of this day cannot cover what the answer may cost; lower max_tokens or wait",
             until(DAY),
         ),
+        CODE => ("this tenant has as many runs of code under way as it may", Duration::from_secs(1)),
         _ => ("this tenant has as many answers under way as it may", Duration::from_secs(1)),
     };
     Error::new(Kind::Limited, detail).after(after)
@@ -108,6 +157,9 @@ pub fn refusal(counter: &str, now: Time) -> Error {
 
 /// The counter of answers at once; it has no window.
 const CONCURRENT: &str = "concurrent";
+
+/// The same of runs of code.
+const CODE: &str = "code";
 
 /// Far more than anyone spends, and far from overflow.
 const UNLIMITED: u64 = 1 << 53;

@@ -182,6 +182,7 @@ impl Gather {
             mode: mode.to_owned(),
             step: None,
             outcome,
+            code: None,
             attempts: self.attempts.clone(),
             usage: self.attempts.iter().fold(Usage::default(), |sum, it| sum.plus(it.usage)),
             cost_micros: self.attempts.iter().fold(0, |sum: u64, it| sum.saturating_add(it.cost_micros)),

@@ -64,6 +64,13 @@ pub async fn sweep<H: Host>(host: &H, tenant: &Tenant, now: Time) -> Result<Swep
     let overdue = host.overdue(tenant, now, SWEEP).await?;
     let mut swept = Swept { swept: 0, all: overdue.len() < SWEEP };
     for overdue in overdue {
+        if overdue.account == reserve::sessions(tenant) {
+            // The lock of a run that died: it holds nothing that could be charged.
+            if host.close(&overdue.id, &reserve::unlocked(tenant)).await? == Closed::Closed {
+                swept.swept = swept.swept.saturating_add(1);
+            }
+            continue;
+        }
         let note: Option<Note> = parse(&overdue.note).ok();
         let lost = lost(&overdue, note.as_ref(), now);
         let micros = match append(host, tenant, &lost).await? {
@@ -95,6 +102,7 @@ fn lost(overdue: &Overdue, note: Option<&Note>, now: Time) -> Receipt {
         mode: note.map(|note| note.mode.clone()).unwrap_or_default(),
         step: note.and_then(|note| note.step.clone()),
         outcome: Outcome::Lost,
+        code: None,
         attempts: Vec::new(),
         usage: Usage::default(),
         cost_micros: held,

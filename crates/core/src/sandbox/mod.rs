@@ -7,6 +7,9 @@
 pub mod bounds;
 mod execution;
 mod files;
+mod hear;
+pub mod held;
+pub mod invoke;
 mod outcome;
 mod seal;
 
@@ -15,9 +18,10 @@ mod tests;
 
 pub use self::execution::{Encoding, Execution, File, LANGUAGES, Language, Limits};
 pub use self::files::{Name, clash};
+pub use self::hear::{Ended, Heard, Hearing, written};
 pub use self::outcome::{Artifact, Isolation, Line, Outcome, Profile, Shown, Skipped, Status};
 
-pub use self::seal::seal;
+pub use self::seal::{Sealing, seal};
 
 /// The version of the protocol. A sandbox refuses another one.
 pub const VERSION: u32 = 1;

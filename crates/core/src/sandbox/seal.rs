@@ -9,10 +9,34 @@ use crate::cache::hex;
 /// answer's bytes: its lines up to the seal's own, each with its line break. An answer that is one object is sealed
 /// as its one line is.
 pub fn seal(key: &str, nonce: &str, answer: &[u8]) -> String {
-    // Every length of key is taken.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.as_bytes()) else { return String::new() };
-    mac.update(nonce.as_bytes());
-    mac.update(b"\n");
-    mac.update(answer);
-    hex(&mac.finalize().into_bytes())
+    let mut seal = Sealing::new(key, nonce);
+    seal.add(answer);
+    seal.text()
+}
+
+/// A [`seal`] in the making.
+#[derive(Clone)]
+pub struct Sealing(Option<Hmac<Sha256>>);
+
+impl Sealing {
+    /// Of nothing yet.
+    pub fn new(key: &str, nonce: &str) -> Self {
+        // Every length of key is taken.
+        let mut seal = Self(Hmac::new_from_slice(key.as_bytes()).ok());
+        seal.add(nonce.as_bytes());
+        seal.add(b"\n");
+        seal
+    }
+
+    /// More of the answer.
+    pub fn add(&mut self, answer: &[u8]) {
+        if let Some(mac) = &mut self.0 {
+            mac.update(answer);
+        }
+    }
+
+    /// The seal.
+    pub fn text(self) -> String {
+        self.0.map(|mac| hex(&mac.finalize().into_bytes())).unwrap_or_default()
+    }
 }
