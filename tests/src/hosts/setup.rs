@@ -3,6 +3,8 @@
 use opencode_core::identity::Tenant;
 use opencode_core::identity::key;
 
+use crate::wall::sandbox;
+
 /// The deployment's secret, long enough to be accepted.
 pub const SECRET: &str = "a-secret-of-the-tests-with-more-than-32-bytes";
 /// What the platform sends to the wall.
@@ -49,6 +51,7 @@ impl Setup {
             poor: mint("poor"),
             single: mint("single"),
         };
+        let sandbox = wall.trim_end_matches("/v1");
         let mut config = format!(
             r#"debug = true
 
@@ -65,6 +68,19 @@ attempts = 0
 [features]
 cache = true
 cache_ttl_seconds = 60
+
+[sandbox]
+function = "wall"
+region = "local"
+endpoint = "{sandbox}"
+access_key_id = "SANDBOX_KEY_ID"
+secret_access_key = "SANDBOX_SECRET"
+session_token = ""
+usd_per_second = 0.01
+[sandbox.limits]
+output_bytes = 4096
+[sandbox.most]
+processes = 100
 
 [queue]
 max_attempts = 4
@@ -134,10 +150,16 @@ concurrency = 1
 [[tenants]]
 name = "single"
 concurrency = 1
+[tenants.sandbox]
+concurrency = 1
+[tenants.sandbox.most]
+wall_ms = 2000
 
 [[tenants]]
 name = "roomy"
 requests_per_minute = 1000000
+[tenants.sandbox]
+enabled = false
 
 [[tenants]]
 name = "ops"
@@ -175,7 +197,12 @@ usd_per_day = 0.01
 
     /// The secrets alone.
     pub fn secrets(&self) -> Vec<(&'static str, String)> {
-        vec![("OPENCODE_SECRET", SECRET.to_owned()), ("WALL_KEY", WALL_KEY.to_owned())]
+        vec![
+            ("OPENCODE_SECRET", SECRET.to_owned()),
+            ("WALL_KEY", WALL_KEY.to_owned()),
+            ("SANDBOX_KEY_ID", sandbox::KEY_ID.to_owned()),
+            ("SANDBOX_SECRET", sandbox::SECRET.to_owned()),
+        ]
     }
 }
 

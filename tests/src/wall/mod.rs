@@ -10,7 +10,7 @@
 //! | `/v1beta/models/{model}:generateContent`, `…:streamGenerateContent?alt=sse` | Gemini | `x-goog-api-key` |
 //!
 //! A call whose credential is not [`KEY`] in its dialect's own header is answered 401. `/v1/embeddings` and
-//! `/v1/models` are there as well, and look at no credential.
+//! `/v1/models` are there as well, and look at no credential. [`sandbox`] stands there too.
 //!
 //! # Models
 //!
@@ -77,6 +77,7 @@ pub mod embed;
 pub mod fault;
 mod play;
 mod reason;
+pub mod sandbox;
 mod script;
 mod stats;
 #[cfg(test)]
@@ -142,6 +143,11 @@ impl Wall {
     /// The request bodies of a tag, in the order they came.
     pub fn bodies(&self, tag: &str) -> Vec<String> {
         self.stats(tag).list.into_iter().map(|call| call.body).collect()
+    }
+
+    /// What the scripted sandbox was asked with a tag, in the order it came.
+    pub fn runs(&self, tag: &str) -> Vec<sandbox::Asked> {
+        self.shared.book.lock().unwrap().runs.get(tag).cloned().unwrap_or_default()
     }
 
     /// Lets a tag's held call, and every later one, go on.

@@ -12,6 +12,7 @@ use super::dialect::{Dialect, Voice, chat};
 use super::embed;
 use super::fault::{self, Fault};
 use super::reason::Reason;
+use super::sandbox;
 use super::script::{Step, Turn, refusal, script};
 use super::stats::{Call, End};
 use crate::h1::{Conn, Head};
@@ -34,6 +35,15 @@ pub(super) async fn connection(stream: TcpStream, shared: Arc<Shared>) {
             ("POST", "/v1/embeddings") => {
                 let (status, answer) = embed::answer(&shared, &body, &head);
                 conn.respond(status, "", answer.as_bytes()).await
+            }
+            ("POST", target) if sandbox::is_for(target) => {
+                match sandbox::invoked(conn, &shared, &body, &head).await {
+                    Some(again) => {
+                        conn = again;
+                        continue;
+                    }
+                    None => return,
+                }
             }
             ("POST", target) if Dialect::of(target).is_some() => {
                 match called(&mut conn, &shared, &body, &head).await {

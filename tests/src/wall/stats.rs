@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::dialect::Dialect;
+use super::sandbox::Asked as Run;
 use crate::h1::Head;
 
 /// How a call ended, as the wall saw it.
@@ -167,6 +168,8 @@ impl Stats {
 pub(super) struct Book {
     pub(super) tags: BTreeMap<String, Stats>,
     pub(super) released: BTreeSet<String>,
+    /// What the sandbox was asked, by tag.
+    pub(super) runs: BTreeMap<String, Vec<Run>>,
     /// When a model that said `Retry-After` answers.
     promised: BTreeMap<String, Instant>,
 }

@@ -13,6 +13,7 @@ mod omitted;
 mod platform;
 mod resume;
 mod routes;
+mod sandbox;
 mod tasks;
 mod tenants;
 mod truth;
@@ -94,6 +95,7 @@ pub fn all() -> Vec<Case> {
         platform::CASES,
         identity::CASES,
         input::CASES,
+        sandbox::CASES,
         tasks::CASES,
         tenants::CASES,
     ];
