@@ -16,18 +16,22 @@ use std::time::Duration;
 
 use futures::future;
 use futures::stream::{self, Stream, StreamExt};
+use serde_json::{Value, json};
 
 use self::continuing::Broken;
+use self::execute::Run;
 use self::gather::Gather;
 pub use self::gather::Rewritten;
 use crate::cache::{self, Tee};
 use crate::call::{AttemptReport, Ended, Plan, Shape};
+use crate::config::sandbox::START_MS;
 use crate::drive::{Driven, Question, drive};
 use crate::error::{Error, Kind, Retry};
 use crate::host::{Bytes, Held, Host, Key, Time};
 use crate::identity::Identity;
 use crate::ledger::receipt::{Outcome, Receipt};
 use crate::ledger::reserve;
+use crate::modes::code::brief;
 use crate::modes::{Next, Op, Program, Show};
 use crate::route::Target;
 use crate::snapshot::Snapshot;
@@ -81,6 +85,13 @@ pub enum Said {
         /// Whether it has ended.
         done: bool,
     },
+    /// Something that the answer is made of: a call of a tool, or what came of it.
+    Event {
+        /// `tool_call` or `source`.
+        name: &'static str,
+        /// What it is.
+        data: Value,
+    },
     /// The answer begins: nothing can fail over any more.
     Began(Began),
     /// The one who answered broke off, and another goes on: what follows is the rest.
@@ -132,7 +143,12 @@ pub struct Final {
     pub usage: Usage,
     /// `target=unfit:member` of every target that could not be asked, then `target=fate` of every attempt, in order.
     pub tried: Vec<String>,
+    /// What the run has made beside its answer's text: members of its result.
+    pub made: Option<Value>,
 }
+
+/// What a run of code may take beside its wall time.
+const START: Duration = Duration::from_millis(START_MS);
 
 /// Runs a program inside the request. The receipt is stored before `Said::Ended` is said.
 pub fn inline<H: Host>(host: H, snapshot: Arc<Snapshot>, job: Job) -> impl Stream<Item = Said> + use<H> {
@@ -157,6 +173,7 @@ pub fn inline<H: Host>(host: H, snapshot: Arc<Snapshot>, job: Job) -> impl Strea
         answering: None,
         broken: None,
         spoken: None,
+        code: None,
         host,
         snapshot,
         job,
@@ -201,6 +218,8 @@ struct Inline<H, S, F> {
     broken: Option<Broken>,
     /// What the one who answers speaks.
     spoken: Option<Dialect>,
+    /// What is to be run once it was said: its language and text.
+    code: Option<(String, String)>,
 }
 
 impl<H, S, F> Inline<H, S, F>
@@ -216,9 +235,12 @@ where
             }
             match self.phase {
                 Phase::Begin => self.begin().await,
-                Phase::Running => match self.heard().await {
-                    Some((op, driven)) => self.take(op, driven).await,
-                    None => self.step().await,
+                Phase::Running => match self.code.take() {
+                    Some((language, code)) => self.execute(&language, &code).await,
+                    None => match self.heard().await {
+                        Some((op, driven)) => self.take(op, driven).await,
+                        None => self.step().await,
+                    },
                 },
                 Phase::Over => return None,
             }
@@ -332,7 +354,17 @@ where
         match self.job.program.next() {
             Next::Done => self.settle(Outcome::Complete, Ended::Complete).await,
             Next::All(ops) => {
-                for Op::Ask { id, prompt, show } in ops {
+                for op in ops {
+                    let (id, prompt, show) = match op {
+                        Op::Ask { id, prompt, show } => (id, prompt, show),
+                        Op::Execute { id, language, code } => {
+                            let data =
+                                json!({"step": id, "name": "execute", "language": language, "code": code});
+                            self.ready.push_back(Said::Event { name: "tool_call", data });
+                            self.code = Some((language, code));
+                            continue;
+                        }
+                    };
                     if show == Show::Hidden {
                         self.ready.push_back(Said::Progress { step: id, done: false });
                     }
@@ -351,6 +383,26 @@ where
                     self.asks.push((self.start)(Asking { id, show }, question));
                 }
             }
+        }
+    }
+
+    async fn execute(&mut self, language: &str, code: &str) {
+        let due = self.job.started.plus(Duration::from_millis(self.plan(Shape::Stream).deadlines.whole_ms));
+        let run = execute::part(&self.snapshot, &self.job.identity, self.job.trace.id(), language, code);
+        let run = run.and_then(|run| run.within(due.since(self.host.now()).saturating_sub(START)));
+        let outcome = match run {
+            Ok(run) => {
+                let run = Run { detached: self.job.detached, ..run };
+                execute::whole(self.host.clone(), self.snapshot.clone(), run).await
+            }
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(outcome) => {
+                self.ready.push_back(Said::Event { name: "source", data: brief(&outcome) });
+                self.job.program.ran(outcome);
+            }
+            Err(error) => self.settle(Outcome::Failed, Ended::Failed(error)).await,
         }
     }
 
@@ -485,7 +537,8 @@ where
 
     fn over(&mut self, ended: Ended) {
         self.phase = Phase::Over;
-        self.ready.push_back(Said::Ended(Box::new(self.gather.last(ended))));
+        let last = Final { made: self.job.program.made(), ..self.gather.last(ended) };
+        self.ready.push_back(Said::Ended(Box::new(last)));
     }
 }
 

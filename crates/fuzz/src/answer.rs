@@ -99,6 +99,7 @@ fn write(mut voice: Voice, dialect: Dialect, played: &Played) -> Vec<u8> {
     }
     bytes.extend_from_slice(&voice.frames(&played.frames));
     let last = Final {
+        made: None,
         ended: played.ended.clone(),
         answer: read_again(played),
         usage: played.usage,

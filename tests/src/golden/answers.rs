@@ -118,6 +118,7 @@ fn caller(mut voice: Voice, dialect: Dialect, played: &Played) -> String {
     let mut answer = Answer::default();
     played.frames.iter().flat_map(|frame| &frame.events).for_each(|event| answer.add(event));
     let last = Final {
+        made: None,
         ended: played.ended.clone().unwrap_or(Ended::Left),
         answer,
         usage: played.usage.unwrap_or_default(),

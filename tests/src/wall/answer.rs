@@ -135,6 +135,7 @@ fn tokens(order: &Order, asked: &Asked) -> Vec<String> {
         Content::Long(count) => vec!["long ".repeat(LONG / 5 + 1)[..LONG].to_owned(); count],
         Content::Echo => asked.echo(),
         Content::Stage => asked.stage(),
+        Content::Blocks => asked.blocks(),
         Content::Tools(_) => vec!["The tool said: ".to_owned(), asked.result.clone().unwrap_or_default()],
         Content::Json | Content::BadJson | Content::OffJson => halves(&object(order, asked)),
     }

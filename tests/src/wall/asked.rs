@@ -96,6 +96,28 @@ impl Asked {
         vec![json!({ "user": self.said, "parameters": parameters }).to_string()]
     }
 
+    /// The first fenced block of the first user message; where a later one says that a block of it `failed`, the block
+    /// after that one; otherwise, or when there is none, the last user message.
+    pub fn blocks(&self) -> Vec<String> {
+        let messages = self.messages();
+        let texts: Vec<String> =
+            messages.iter().filter(|it| it["role"] == "user").map(|it| text(&it["content"])).collect();
+        let first = texts.first().map(String::as_str).unwrap_or_default();
+        let mut blocks = first.split("```").skip(1).step_by(2);
+        let last = texts.last().map(String::as_str).unwrap_or_default();
+        let block = match texts.get(1) {
+            None => blocks.next(),
+            Some(_) if !last.contains("and failed") => None,
+            Some(tried) => {
+                blocks.find(|block| {
+                    tried.contains(block.trim_end().split_once('\n').map_or("", |(_, code)| code))
+                });
+                blocks.next()
+            }
+        };
+        vec![block.map_or_else(|| last.to_owned(), |block| format!("```{block}```"))]
+    }
+
     /// Words that depend on the conversation and on nothing else.
     pub fn stage(&self) -> Vec<String> {
         let digest = Sha256::digest(self.json[self.talk].to_string().as_bytes());

@@ -83,6 +83,8 @@ pub enum Content {
     Echo,
     /// Words derived from the messages alone.
     Stage,
+    /// The first fenced block of the question, after a program that failed the next one, and at last what it came to.
+    Blocks,
     /// So many tool calls at once; once their results are there, the first of them.
     Tools(usize),
     /// A JSON object that fits the schema that was asked for.
@@ -147,6 +149,7 @@ fn content(word: &str, numbers: &Numbers) -> Option<Content> {
     Some(match word {
         "echo" => Content::Echo,
         "stage" => Content::Stage,
+        "blocks" => Content::Blocks,
         "tools" => Content::Tools(numbers.count(1)),
         "json" => Content::Json,
         "badjson" => Content::BadJson,

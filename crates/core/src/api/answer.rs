@@ -17,7 +17,7 @@ use crate::config::features::Flags;
 use crate::error::{Error, Kind};
 use crate::host::Time;
 use crate::identity::Tenant;
-use crate::modes::{Chat, Program, Thinking};
+use crate::modes::{Chat, Code, Program, Thinking};
 use crate::route::{self, Target, Wanted, Wish};
 use crate::wire::answer::Head;
 use crate::wire::conversation::Format;
@@ -179,14 +179,18 @@ pub fn asked(
                 extras,
             })
         }
-        Wanted::Thinking => {
+        Wanted::Thinking | Wanted::Code => {
             let members = match dialect {
                 Dialect::OpenAi => members,
                 other => openai::write(&other.read(&members)?, "", Shape::Stream)
-                    .map_err(|cannot| cannot.error(other, "the thinking mode"))?,
+                    .map_err(|cannot| cannot.error(other, "the platform's modes"))?,
             };
             let query = conversation(&messages(&members)?)?;
-            let program = Program::Thinking(Thinking::new(&query, params(members)?, flags));
+            let params = params(members)?;
+            let program = match wanted {
+                Wanted::Code => Program::Code(Code::new(&query, params, flags)),
+                _ => Program::Thinking(Thinking::new(&query, params, flags)),
+            };
             head.input_estimate = program.input_bound();
             let voice = Voice::Speaker(Box::new(Speaker::new(dialect, false, head)));
             Ok(Asked {

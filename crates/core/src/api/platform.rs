@@ -10,7 +10,7 @@ use crate::call::Shape;
 use crate::config::Config;
 use crate::config::features::Flags;
 use crate::error::{Error, Kind};
-use crate::modes::{Chat, Next, Op, Program, Thinking};
+use crate::modes::{Chat, Code, Next, Op, Program, Thinking};
 use crate::route;
 use crate::wire::conversation::Format;
 use crate::wire::json::{self, Members};
@@ -46,7 +46,7 @@ pub const MODES: [(&str, bool); 8] = [
     ("thinking", true),
     ("knowledge", false),
     ("search", false),
-    ("code", false),
+    ("code", true),
     ("research", false),
     ("deep_research", false),
 ];
@@ -109,7 +109,7 @@ pub fn read(bytes: &[u8]) -> Result<Request, Error> {
 
 /// A mode that is in the contract, but not built yet.
 pub fn planned_mode(mode: &str) -> Error {
-    let detail = format!("the mode {mode:?} is planned and not built yet; use `chat` or `thinking`");
+    let detail = format!("the mode {mode:?} is planned and not built yet; use `chat`, `thinking` or `code`");
     Error::new(Kind::Planned, detail)
 }
 
@@ -118,6 +118,7 @@ impl Request {
     pub fn program(&self, flags: &Flags) -> Program {
         let params = self.params.clone();
         match self.mode.as_str() {
+            "code" => Program::Code(Code::new(&self.query, params, flags)),
             "thinking" => Program::Thinking(Thinking::new(&self.query, params, flags)),
             _ => Program::Chat(Chat::ask(&self.query, params)),
         }
@@ -141,7 +142,7 @@ impl Request {
         let Fitting { targets, passed } = match program.next() {
             Next::All(ops) => match ops.first() {
                 Some(Op::Ask { prompt, .. }) => fitting(targets, prompt, shape)?,
-                None => Fitting { targets, passed: Vec::new() },
+                Some(Op::Execute { .. }) | None => Fitting { targets, passed: Vec::new() },
             },
             Next::Done => Fitting { targets, passed: Vec::new() },
         };

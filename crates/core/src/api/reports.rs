@@ -124,6 +124,7 @@ pub fn task(run: &Checkpoint) -> Value {
         "steps_left": run.program.asks_left(),
         "attempt": run.attempt,
         "tokens_used": run.tokens,
+        "made": if run.status.is_over() { run.program.made() } else { None },
         "result": if run.status.is_over() { run.result.clone() } else { None },
         "error": run.error,
         "created": run.created,

@@ -24,6 +24,8 @@ pub struct Features {
     pub thinking_seconds: Option<u64>,
     /// How often the thinking mode checks its reasoning, 0 to 3; once unless set.
     pub reflection_depth: Option<u8>,
+    /// How often the code mode mends a program that failed, 0 to 5; twice unless set.
+    pub code_repairs: Option<u8>,
     /// Serve `/api/v1/metrics`. On unless set.
     pub metrics: Option<bool>,
     /// Break the metrics down by mode and key as well. Off unless set.
@@ -45,6 +47,8 @@ pub struct Flags {
     pub thinking: Option<Duration>,
     /// See [`Features::reflection_depth`].
     pub reflection_depth: u8,
+    /// See [`Features::code_repairs`].
+    pub code_repairs: u8,
     /// See [`Features::metrics`].
     pub metrics: bool,
     /// See [`Features::detailed_tracking`].
@@ -53,6 +57,8 @@ pub struct Flags {
 
 /// The most that the thinking mode checks its reasoning.
 pub const MAX_REFLECTIONS: u8 = 3;
+/// The most that the code mode mends a program.
+pub const MAX_REPAIRS: u8 = 5;
 
 impl Features {
     /// These flags over the deployment's, over what holds where neither says anything.
@@ -66,6 +72,7 @@ impl Features {
             thinking_chain: self.thinking_chain.or(deployment.thinking_chain).unwrap_or(true),
             thinking: self.thinking_seconds.or(deployment.thinking_seconds).map(Duration::from_secs),
             reflection_depth: self.reflection_depth.or(deployment.reflection_depth).unwrap_or(1),
+            code_repairs: self.code_repairs.or(deployment.code_repairs).unwrap_or(2),
             metrics: self.metrics.or(deployment.metrics).unwrap_or(true),
             detailed_tracking: self.detailed_tracking.or(deployment.detailed_tracking).unwrap_or(false),
         }
@@ -84,6 +91,9 @@ impl Features {
         }
         if self.reflection_depth.is_some_and(|depth| depth > MAX_REFLECTIONS) {
             return Err(("reflection_depth", format!("must be 0 to {MAX_REFLECTIONS}")));
+        }
+        if self.code_repairs.is_some_and(|repairs| repairs > MAX_REPAIRS) {
+            return Err(("code_repairs", format!("must be 0 to {MAX_REPAIRS}")));
         }
         Ok(())
     }

@@ -3,10 +3,13 @@
 //!
 //! A later mode adds its file, an arm of [`Program`], and, if it searches, reads or executes, an arm of [`Op`].
 
+pub mod code;
 mod thinking;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+pub use self::code::Code;
 pub use self::thinking::Thinking;
 use crate::wire::continuation;
 use crate::wire::json::Members;
@@ -20,6 +23,8 @@ pub enum Program {
     Chat(Chat),
     /// Several asks, each building on all before it.
     Thinking(Thinking),
+    /// A program is written, run, mended and answered from.
+    Code(Code),
 }
 
 /// What a program does next.
@@ -43,6 +48,15 @@ pub enum Op {
         /// Where its tokens go.
         show: Show,
     },
+    /// A program for the sandbox.
+    Execute {
+        /// The step's name.
+        id: &'static str,
+        /// A language's name.
+        language: String,
+        /// Its text.
+        code: String,
+    },
 }
 
 /// Where an operation's tokens go. Exactly one operation of a program shows `Answer`.
@@ -61,6 +75,7 @@ impl Program {
             Self::Chat(chat) if matches!(chat.prompt, Prompt::Embeddings(_)) => "embeddings",
             Self::Chat(_) => "chat",
             Self::Thinking(_) => "thinking",
+            Self::Code(_) => "code",
         }
     }
 
@@ -69,6 +84,7 @@ impl Program {
         match self {
             Self::Chat(chat) => chat.next(),
             Self::Thinking(thinking) => thinking.next(),
+            Self::Code(code) => code.next(),
         }
     }
 
@@ -77,6 +93,22 @@ impl Program {
         match self {
             Self::Chat(chat) => chat.done = true,
             Self::Thinking(thinking) => thinking.absorb(op, text),
+            Self::Code(code) => code.absorb(op, &text),
+        }
+    }
+
+    /// Takes the outcome of an execution of the last `next`.
+    pub fn ran(&mut self, outcome: Value) {
+        if let Self::Code(code) = self {
+            code.ran(outcome);
+        }
+    }
+
+    /// What it has made beside the answer's text: members of the result.
+    pub fn made(&self) -> Option<Value> {
+        match self {
+            Self::Chat(_) | Self::Thinking(_) => None,
+            Self::Code(code) => code.made(),
         }
     }
 
@@ -84,7 +116,7 @@ impl Program {
     pub fn can_be_continued(&self) -> bool {
         match self {
             Self::Chat(chat) => continuation::of(&chat.prompt).is_some(),
-            Self::Thinking(_) => true,
+            Self::Thinking(_) | Self::Code(_) => true,
         }
     }
 
@@ -93,6 +125,7 @@ impl Program {
         match self {
             Self::Chat(chat) => u64::from(!chat.done),
             Self::Thinking(thinking) => thinking.asks_left(),
+            Self::Code(code) => code.asks_left(),
         }
     }
 
@@ -101,6 +134,7 @@ impl Program {
         match self {
             Self::Chat(chat) => chat.prompt.estimated_input(),
             Self::Thinking(thinking) => thinking.input_bound(),
+            Self::Code(code) => code.input_bound(),
         }
     }
 
@@ -109,6 +143,7 @@ impl Program {
         match self {
             Self::Chat(chat) => chat.prompt.max_output(),
             Self::Thinking(thinking) => thinking.max_output(),
+            Self::Code(code) => code.max_output(),
         }
     }
 }
@@ -120,6 +155,7 @@ impl Program {
         match self {
             Self::Chat(chat) => chat.prompt.bound_output(bound),
             Self::Thinking(thinking) => thinking.bound_output(bound),
+            Self::Code(code) => code.bound_output(bound),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::wire::prompt::{Plain, Prompt, Turn, estimate, max_output};
 pub const HANDOVER: usize = 24_000;
 
 /// What of a caller's parameters the hidden stages get: how to sample, not what the answer must look like.
-const SAMPLING: [&str; 9] = [
+pub(super) const SAMPLING: [&str; 9] = [
     "temperature",
     "top_p",
     "seed",
@@ -152,7 +152,8 @@ fn fair_share(texts: &[String], budget: usize) -> usize {
     budget
 }
 
-fn shorten(text: &str, keep: usize) -> String {
+/// Its beginning and its end, with what is missing between them.
+pub(super) fn shorten(text: &str, keep: usize) -> String {
     let length = text.chars().count();
     if length <= keep {
         return text.to_owned();

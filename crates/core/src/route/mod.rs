@@ -54,11 +54,17 @@ pub enum Wanted {
     Answer,
     /// The thinking mode.
     Thinking,
+    /// The code mode.
+    Code,
 }
 
 /// Names that this platform answers to itself, in place of a provider's model.
-pub const OWN_MODELS: [(&str, Wanted); 3] =
-    [("auto", Wanted::Answer), ("opencode/chat", Wanted::Answer), ("opencode/thinking", Wanted::Thinking)];
+pub const OWN_MODELS: [(&str, Wanted); 4] = [
+    ("auto", Wanted::Answer),
+    ("opencode/chat", Wanted::Answer),
+    ("opencode/thinking", Wanted::Thinking),
+    ("opencode/code", Wanted::Code),
+];
 
 impl Target {
     fn of(row: &TargetRow, model: &str) -> Self {

@@ -13,13 +13,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::checkpoint::{self, Checkpoint, Elsewhere, Status};
+use super::execute;
 use super::gather::Gather;
 use super::settle::{self, Note};
 use crate::call::{Ended, Plan};
 use crate::drive::{Driven, Question, drive};
 use crate::error::{Error, Kind, Retry};
 use crate::host::{Bytes, Held, Host, Message, StoreError, Swap, Time};
-use crate::identity::Tenant;
+use crate::identity::role::Role;
+use crate::identity::{Identity, Tenant};
 use crate::ledger::receipt::{Outcome, RunStep};
 use crate::ledger::reserve;
 use crate::modes::{Next, Op, Show};
@@ -190,6 +192,11 @@ struct Worker<'a, H> {
 
 impl<H: Host> Worker<'_, H> {
     async fn work(mut self, mut run: Checkpoint) -> Result<Stepped, Error> {
+        if let Next::All(ops) = run.program.next()
+            && let Some(Op::Execute { language, code, .. }) = ops.first()
+        {
+            return self.execute(run, language, code).await;
+        }
         let started = self.host.now();
         let id = trace::id(started, self.host.random());
         let targets = match self.prepare(&run, &id, started).await {
@@ -210,7 +217,8 @@ impl<H: Host> Worker<'_, H> {
             Next::All(ops) => ops,
             Next::Done => Vec::new(),
         };
-        for Op::Ask { id: name, prompt, .. } in ops {
+        for op in ops {
+            let Op::Ask { id: name, prompt, .. } = op else { continue };
             gather.ask(name, prompt.estimated_input());
             let (targets, trace) = (targets.clone(), Trace::stored(&run.trace));
             let question = Question { prompt, targets, plan: self.plan(started), trace, detached: true };
@@ -231,6 +239,38 @@ impl<H: Host> Worker<'_, H> {
         match failure {
             None => self.advance(run, usage).await,
             Some(error) => self.failed(run, error).await,
+        }
+    }
+
+    /// Runs a program. Its hold and its receipt are the run's own.
+    async fn execute(mut self, mut run: Checkpoint, language: &str, code: &str) -> Result<Stepped, Error> {
+        let identity = Identity {
+            tenant: self.tenant.clone(),
+            key: run.key.clone(),
+            key_hash: String::new(),
+            role: Role::User,
+        };
+        // It must not outlive its claim.
+        let left = run.claimed.since(self.host.now()).mul_f64(0.9);
+        let part = execute::part(self.snapshot, &identity, &run.trace, language, code);
+        let outcome = match part.and_then(|part| part.within(left)) {
+            Ok(part) => {
+                let part = execute::Run { detached: true, ..part };
+                execute::whole(self.host.clone(), self.snapshot.clone(), part).await
+            }
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(outcome) => {
+                run.program.ran(outcome);
+                let _ = self.note(&run, "run_code").await;
+                self.advance(run, Usage::default()).await
+            }
+            Err(error) if error.kind == Kind::Limited => {
+                self.unclaim(&mut run).await?;
+                Ok(Stepped::Later(Duration::from_secs(1)))
+            }
+            Err(error) => self.failed(run, error).await,
         }
     }
 

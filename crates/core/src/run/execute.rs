@@ -18,7 +18,7 @@ use crate::host::{ByteStream, Held, Host, NetError, Time};
 use crate::identity::Identity;
 use crate::ledger::receipt::{CodeRun, Outcome, Receipt, millis};
 use crate::ledger::reserve;
-use crate::sandbox::{Ended, Execution, Heard, Hearing, Status, invoke, written};
+use crate::sandbox::{Ended, Execution, Heard, Hearing, Limits, Status, bounds, invoke, written};
 use crate::snapshot::Snapshot;
 use crate::trace;
 use crate::wire::aws::sigv4::Credentials;
@@ -38,6 +38,39 @@ pub struct Run {
     pub inside: bool,
     /// Whether it goes on when its caller has left.
     pub detached: bool,
+}
+
+/// A run that is a step of an answer: with the tenant's own limits, and files that fit into a checkpoint.
+pub fn part(
+    snapshot: &Snapshot,
+    identity: &Identity,
+    trace: &str,
+    language: &str,
+    code: &str,
+) -> Result<Run, Error> {
+    let config = snapshot.config();
+    let most = config.code(&identity.tenant)?;
+    let limits = config.sandbox.limits.within(&most);
+    let limits = Limits { artifacts_bytes: limits.artifacts_bytes.min(MAX_PART), ..limits };
+    let execution = Execution { limits, ..Execution::of(language, code) };
+    execution.check()?;
+    let (identity, trace) = (identity.clone(), trace.to_owned());
+    Ok(Run { identity, trace, execution, session: None, inside: true, detached: false })
+}
+
+/// The most bytes of files that a step of an answer hands back: with a checkpoint's other parts they fit into a blob.
+const MAX_PART: u64 = 4 * 1024 * 1024;
+
+impl Run {
+    /// The same, with no more wall time than this.
+    pub fn within(mut self, left: Duration) -> Result<Self, Error> {
+        let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        if left < *bounds::WALL_MS.start() {
+            return Err(Error::new(Kind::Timeout, "there is no time left to run the program"));
+        }
+        self.execution.limits.wall_ms = self.execution.limits.wall_ms.min(left);
+        Ok(self)
+    }
 }
 
 /// What comes of a run.

@@ -194,7 +194,7 @@ impl Gather {
 
     pub fn last(&mut self, ended: Ended) -> Final {
         let tried = self.tried(&[]);
-        Final { ended, tried, usage: self.told, answer: std::mem::take(&mut self.answer) }
+        Final { ended, tried, usage: self.told, answer: std::mem::take(&mut self.answer), made: None }
     }
 }
 

@@ -63,6 +63,9 @@ pub async fn answer<H: Host>(
         }
     };
     let Asked { mut program, targets, passed, stream, shape, mut voice, notice, format, extras } = asked;
+    if matches!(program, Program::Code(_)) {
+        config.code(&identity.tenant)?;
+    }
     let (resumable, continuation) = extras.settle(options.extras, &flags, stream)?;
     let keeping = match resumable {
         true => Some(keeping(&host, &snapshot, &identity, &asking, &voice).await?),
@@ -230,6 +233,9 @@ impl<S: Stream<Item = Said>> Answer<S> {
                     let data = json!({"step": step, "status": if done { "end" } else { "start" }});
                     events.push(json!({"type": "progress", "data": data, "timestamp": clock.now().0}));
                 }
+                Said::Event { name, data } => {
+                    events.push(json!({"type": name, "data": data, "timestamp": clock.now().0}));
+                }
                 Said::Began(who) => {
                     self.voice.began(&who);
                     began = Some(who);
@@ -311,6 +317,7 @@ impl<H: Host, S: Stream<Item = Said>> Writing<H, S> {
         let voice = &mut self.answer.voice;
         match said {
             Said::Progress { step, done } => voice.progress(step, done),
+            Said::Event { name, data } => voice.event(name, &data),
             Said::Began(began) => {
                 voice.began(&began);
                 Bytes::new()

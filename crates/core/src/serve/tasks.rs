@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, stream};
 use http::Response;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::pace::Pace;
 use super::{Asking, Reply, no_task, task_id};
@@ -15,6 +15,7 @@ use crate::api::{platform, reports};
 use crate::error::{Error, Kind};
 use crate::host::{Host, Time};
 use crate::identity::{Identity, Tenant};
+use crate::modes::Program;
 use crate::route;
 use crate::run::checkpoint::{self, Checkpoint, Status};
 use crate::run::detached::{self, Loaded};
@@ -43,6 +44,10 @@ pub async fn create<H: Host>(
     // Planned now so that a bad name is the caller's error, and again at each step.
     route::plan(snapshot.config(), &options.wish(request.model.as_deref()))?;
     let tenant = &identity.tenant;
+    let program = request.program(&flags);
+    if matches!(program, Program::Code(_)) {
+        snapshot.config().code(tenant)?;
+    }
     let mut run = Checkpoint {
         id: trace::id(asking.now, host.random()),
         trace: asking.trace.id().to_owned(),
@@ -51,7 +56,7 @@ pub async fn create<H: Host>(
         step: 0,
         attempt: 0,
         claimed: Time::default(),
-        program: request.program(&flags),
+        program,
         targets: options.targets,
         model: request.model,
         created: asking.now,
@@ -191,12 +196,15 @@ fn last(run: &Checkpoint) -> Bytes {
         };
         return sse::named("error", &problem(&Error::new(Kind::Upstream, why), &run.trace));
     }
-    let result = json!({
+    let mut result = json!({
         "response": run.result,
         "trace_id": run.trace,
         "mode": run.program.mode(),
         "tokens_used": run.tokens,
     });
+    if let (Some(result), Some(Value::Object(made))) = (result.as_object_mut(), run.program.made()) {
+        result.extend(made);
+    }
     let mut bytes = BytesMut::new();
     bytes.extend_from_slice(&sse::named("result", &result));
     bytes.extend_from_slice(&sse::named("end", &json!({"status": "complete"})));

@@ -3,6 +3,7 @@
 //! To add one: write an `async fn(&Ctx) -> Result<(), String>` and name it in its file's table.
 
 mod answer;
+mod code;
 mod continuation;
 mod crash;
 mod failover;
@@ -82,7 +83,7 @@ use case;
 
 /// Every case.
 pub fn all() -> Vec<Case> {
-    let files: [&[Case]; 14] = [
+    let files: [&[Case]; 15] = [
         routes::CASES,
         answer::CASES,
         failover::CASES,
@@ -96,6 +97,7 @@ pub fn all() -> Vec<Case> {
         identity::CASES,
         input::CASES,
         sandbox::CASES,
+        code::CASES,
         tasks::CASES,
         tenants::CASES,
     ];

@@ -22,11 +22,11 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// What the scripted sandbox says.
-fn line(kind: &str, text: &str) -> String {
+pub(super) fn line(kind: &str, text: &str) -> String {
     json!({"type": kind, "text": text}).to_string()
 }
 
-fn outcome() -> Value {
+pub(super) fn outcome() -> Value {
     json!({
         "version": 1,
         "status": "ok",
@@ -51,12 +51,12 @@ fn outcome() -> Value {
     })
 }
 
-fn last(outcome: &Value) -> String {
+pub(super) fn last(outcome: &Value) -> String {
     json!({"type": "outcome", "outcome": outcome}).to_string()
 }
 
 /// Lines that make a good answer.
-fn good(outcome: &Value) -> Vec<String> {
+pub(super) fn good(outcome: &Value) -> Vec<String> {
     vec![
         line("started", ""),
         line("stdout", "hé"),

@@ -35,7 +35,7 @@ async fn look(ctx: &Ctx, id: &str) -> Result<Value, String> {
 }
 
 /// Waits until a task is over, ticking where the host does not tick by itself.
-async fn over(ctx: &Ctx, id: &str) -> Result<Value, String> {
+pub(super) async fn over(ctx: &Ctx, id: &str) -> Result<Value, String> {
     let (start, mut ticked) = (Instant::now(), Instant::now());
     loop {
         let task = look(ctx, id).await?;

@@ -12,7 +12,7 @@ use crate::call::Ended;
 use crate::error::{Error, Kind};
 use crate::run::{Began, Continued, Final, Rewritten};
 use crate::wire::refusal::Class;
-use crate::wire::{Dialect, Frame};
+use crate::wire::{Dialect, Frame, sse};
 
 /// One caller's way to be answered.
 pub enum Voice {
@@ -36,6 +36,14 @@ impl Voice {
         match self {
             Self::Platform(platform) => platform.progress(step, done),
             Self::Speaker(speaker) => speaker.progress(step, done),
+        }
+    }
+
+    /// Something that the answer is made of. Dialects have no such thing: there it is a step like others.
+    pub fn event(&self, name: &str, data: &Value) -> Bytes {
+        match self {
+            Self::Platform(_) => sse::named(name, data),
+            Self::Speaker(speaker) => speaker.progress(name, false),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::wire::event::Event;
 use crate::wire::omitted::Omitted;
 use crate::wire::{Frame, sse};
 
-/// The platform's events: `start`, `progress`, `reasoning`, `token`, then `result` and `end`, or `error`.
+/// The platform's events: `start`, `progress`, `tool_call`, `source`, `reasoning`, `token`, then `result` and `end`, or `error`.
 pub struct Platform {
     trace: String,
     mode: &'static str,
@@ -94,6 +94,9 @@ impl Platform {
         });
         if let (Some(result), Some(note)) = (result.as_object_mut(), omitted(&last.answer).note()) {
             result.insert("omitted".to_owned(), note);
+        }
+        if let (Some(result), Some(Value::Object(made))) = (result.as_object_mut(), &last.made) {
+            result.extend(made.clone());
         }
         result
     }
