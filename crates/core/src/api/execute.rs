@@ -47,7 +47,7 @@ pub fn read(bytes: &[u8], default: &Limits, most: &Limits) -> Result<Request, Er
         files: files(&body)?,
         stdin: member(&body, "stdin", "a string")?.unwrap_or_default(),
         args: member(&body, "args", "a list of strings")?.unwrap_or_default(),
-        env: member::<BTreeMap<String, String>>(&body, "env", "an object of strings")?.unwrap_or_default(),
+        env: env(&body)?,
         limits: limits(&body, default, most)?,
         nonce: String::new(),
     };
@@ -57,7 +57,23 @@ pub fn read(bytes: &[u8], default: &Limits, most: &Limits) -> Result<Request, Er
     Ok(Request { execution, stream, session })
 }
 
-fn files(body: &Value) -> Result<Vec<File>, Error> {
+fn env(body: &Value) -> Result<BTreeMap<String, String>, Error> {
+    let wrong = || bad("env", "must be an object of strings");
+    let mut env = BTreeMap::new();
+    match body.get("env") {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(said)) => {
+            for (name, value) in said {
+                env.insert(name.clone(), value.as_str().ok_or_else(wrong)?.to_owned());
+            }
+        }
+        Some(_) => return Err(wrong()),
+    }
+    Ok(env)
+}
+
+/// The `files` of a body.
+pub fn files(body: &Value) -> Result<Vec<File>, Error> {
     let all = match body.get("files") {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::Array(all)) => all,
@@ -124,7 +140,7 @@ fn limits(body: &Value, default: &Limits, most: &Limits) -> Result<Limits, Error
                 format!("limits.{name}")
             };
             let must = match of.as_str() {
-                "timeout" => format!("must be {} to {} seconds", least as f64 / 1e3, top as f64 / 1e3),
+                "timeout" => format!("must be {least} to {top} milliseconds, written in seconds"),
                 _ => format!("must be a whole number, {least} to {top}"),
             };
             wrong.get_or_insert(bad(&of, &must));

@@ -1,6 +1,7 @@
 //! The receipt of one answer: every attempt, what it used, what it cost.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::call::{AttemptReport, Fate};
 use crate::host::Time;
@@ -42,9 +43,9 @@ pub struct Receipt {
     pub step: Option<RunStep>,
     /// How it ended.
     pub outcome: Outcome,
-    /// For a run of code.
+    /// For a run of code: its `language`, and its `status` as the sandbox names it, empty where no outcome came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<CodeRun>,
+    pub code: Option<Value>,
     /// In the order they were sent; empty for a cached answer.
     pub attempts: Vec<Attempted>,
     /// Tokens of all attempts together.
@@ -57,15 +58,6 @@ pub struct Receipt {
     pub first_ms: Option<u64>,
     /// Milliseconds in all.
     pub total_ms: u64,
-}
-
-/// What code was run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CodeRun {
-    /// Its language.
-    pub language: String,
-    /// How it ended, as the sandbox names it; empty where no outcome came.
-    pub status: String,
 }
 
 /// Which ask of which run a receipt is for.

@@ -251,7 +251,7 @@ impl<H: Host> Worker<'_, H> {
             role: Role::User,
         };
         // It must not outlive its claim.
-        let left = run.claimed.since(self.host.now()).mul_f64(0.9);
+        let left = run.claimed.since(self.host.now()).saturating_mul(9) / 10;
         let part = execute::part(self.snapshot, &identity, &run.trace, language, code);
         let outcome = match part.and_then(|part| part.within(left)) {
             Ok(part) => {

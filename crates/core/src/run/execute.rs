@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::future::{self, Either};
 use futures::{Stream, StreamExt, stream};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::session::{self, Session};
 use super::settle::{self, Note};
@@ -16,7 +16,7 @@ use crate::config::sandbox::START_MS;
 use crate::error::{Error, Kind};
 use crate::host::{ByteStream, Held, Host, NetError, Time};
 use crate::identity::Identity;
-use crate::ledger::receipt::{CodeRun, Outcome, Receipt, millis};
+use crate::ledger::receipt::{Outcome, Receipt, millis};
 use crate::ledger::reserve;
 use crate::sandbox::{Ended, Execution, Heard, Hearing, Limits, Status, bounds, invoke, written};
 use crate::snapshot::Snapshot;
@@ -324,7 +324,7 @@ impl<H: Host> Running<H> {
             mode: MODE.to_owned(),
             step: None,
             outcome,
-            code: Some(CodeRun { language: self.run.execution.language.clone(), status: status.to_owned() }),
+            code: Some(json!({"language": self.run.execution.language, "status": status})),
             attempts: Vec::new(),
             usage: Usage::default(),
             cost_micros,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::settle;
+use crate::api::execute;
 use crate::cache::hex;
 use crate::error::{Error, Kind};
 use crate::host::{Bytes, Held, Host, Key, MAX_BLOB, Time};
@@ -75,7 +76,7 @@ impl Session {
             Ok(stored) => {
                 let stored =
                     stored.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-                session.files = parse(&stored).unwrap_or_default();
+                session.files = execute::files(&parse(&stored).unwrap_or_default()).unwrap_or_default();
                 Ok(session)
             }
             Err(error) => {
@@ -101,7 +102,7 @@ impl Session {
     /// Keeps the files as a run has left them; says which there are, and which could not be kept.
     pub async fn keep<H: Host>(&mut self, host: &H, outcome: &Value) -> Value {
         let lost = merge(&mut self.files, outcome);
-        let value = serde_json::to_vec(&self.files).unwrap_or_default();
+        let value = json!({"files": self.files}).to_string();
         let expires = host.now().plus(self.keep);
         let fits = value.len() <= MAX_BLOB;
         let kept = fits && host.put(&self.key, Bytes::from(value), expires).await.is_ok();

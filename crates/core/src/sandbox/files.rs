@@ -1,7 +1,5 @@
 //! Names of files: what may be written below a run's folder.
 
-use std::collections::BTreeSet;
-
 use super::execution::refuse;
 use super::{Encoding, File, bounds};
 use crate::error::Error;
@@ -31,23 +29,25 @@ fn strange(letter: char) -> bool {
         || matches!(letter, '\\' | ':' | '\u{300}'..='\u{36f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The first name that cannot stand beside those before it: the same (also in other letters' case), or a folder where
-/// a file is.
+/// The first name that cannot stand beside those before it: the same (also in the other case of ASCII letters: the tables
+/// of all others would be a hundredth of a Worker), or a folder where a file is. Names are few: each is held against
+/// each.
 pub fn clash<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let (mut files, mut folders) = (BTreeSet::new(), BTreeSet::new());
+    let mut before: Vec<&str> = Vec::new();
     for name in names {
-        let lower = name.to_lowercase();
-        let above: Vec<String> =
-            lower.match_indices('/').filter_map(|(at, _)| lower.get(..at).map(str::to_owned)).collect();
-        if folders.contains(&lower)
-            || above.iter().any(|folder| files.contains(folder))
-            || !files.insert(lower)
-        {
+        if before.iter().any(|other| within(name, other) || within(other, name)) {
             return Some(name);
         }
-        folders.extend(above);
+        before.push(name);
     }
     None
+}
+
+/// Whether a name is another one, or lies below it.
+fn within(name: &str, other: &str) -> bool {
+    let (name, other) = (name.as_bytes(), other.as_bytes());
+    let begins = name.get(..other.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(other));
+    begins && name.get(other.len()).is_none_or(|next| *next == b'/')
 }
 
 pub(super) fn check(files: &[File]) -> Result<(), Error> {

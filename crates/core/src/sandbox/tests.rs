@@ -94,7 +94,7 @@ fn names_that_cannot_stand_side_by_side_are_found() {
         (&["a", "b", "c/d", "c/e"][..], None),
         (&["a", "a"], Some("a")),
         (&["a", "A"], Some("A")),
-        (&["É", "é"], Some("é")),
+        (&["Éa", "ÉA"], Some("é")),
         (&["a", "a/b"], Some("a/b")),
         (&["a/b", "a"], Some("a")),
         (&["a/b/c", "A/B"], Some("A/B")),
@@ -125,4 +125,103 @@ fn an_execution_is_read_with_its_defaults() {
         )
         .is_err()
     );
+}
+
+/// What is heard of a sealed answer.
+mod heard {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use serde_json::{Value, json};
+
+    use crate::sandbox::{Ended, Execution, Heard, Hearing, seal, written};
+    use crate::wire::aws::event_stream::Message;
+
+    const NONCE: &str = "0123";
+
+    fn outcome() -> Value {
+        let mut outcome = written(crate::sandbox::Status::Ok, "");
+        outcome["exit_code"] = json!(0);
+        outcome["isolation"] = json!({
+            "profile": "lambda", "seccomp": false, "landlock_abi": 0, "no_new_privs": false,
+            "user_namespace": false, "pid_namespace": false, "network_namespace": false, "separate_user": false,
+            "nondumpable": true, "warm": false, "recycled": true,
+        });
+        outcome
+    }
+
+    fn lines() -> String {
+        format!(
+            "{}\n{}\n",
+            json!({"type": "stdout", "text": "x"}),
+            json!({"type": "outcome", "outcome": outcome()})
+        )
+    }
+
+    fn sealed(key: &str, nonce: &str) -> String {
+        let seal = seal(key, nonce, lines().as_bytes());
+        format!("{}{}\n", lines(), json!({"type": "seal", "text": seal}))
+    }
+
+    /// Listens with a key to an answer in pieces of so many bytes.
+    fn hear(key: Option<&str>, lines: &str, pieces: usize) -> Result<(Vec<Heard>, Ended), String> {
+        let execution = Execution { nonce: NONCE.to_owned(), ..Execution::of("python", "") };
+        let mut hearing = Hearing::new(Arc::new(execution), key);
+        let chunks =
+            lines.as_bytes().chunks(pieces).map(|piece| ("PayloadChunk", Bytes::copy_from_slice(piece)));
+        let messages = chunks.chain([("InvokeComplete", Bytes::from_static(b"{}"))]);
+        let bytes: Vec<u8> =
+            messages.flat_map(|(name, payload)| Message::event(name, payload).encode().unwrap()).collect();
+        let mut heard = Vec::new();
+        for piece in bytes.chunks(pieces) {
+            heard.extend(hearing.push(piece)?);
+        }
+        hearing.finish().map(|ended| (heard, ended))
+    }
+
+    #[test]
+    fn only_the_sandboxs_own_seal_is_believed() {
+        for pieces in [1, 7, 10_000] {
+            let (heard, ended) = hear(Some("key"), &sealed("key", NONCE), pieces).unwrap();
+            assert_eq!(heard, [Heard::Stdout("x".to_owned())]);
+            assert!(matches!(ended, Ended::Outcome(outcome) if outcome["status"] == "ok"));
+        }
+        let other = sealed("key", NONCE).replace("\"x\"", "\"y\"");
+        for forged in [lines(), sealed("kez", NONCE), sealed("key", "4567"), other] {
+            assert_eq!(hear(Some("key"), &forged, 100).unwrap().1, Ended::Poisoned, "{forged}");
+        }
+        // Without a key a seal says nothing.
+        assert!(matches!(hear(None, &sealed("kez", NONCE), 100).unwrap().1, Ended::Outcome(_)));
+        assert!(matches!(hear(None, &lines(), 100).unwrap().1, Ended::Outcome(_)));
+    }
+
+    #[test]
+    fn lines_in_another_order_are_no_answer() {
+        let says = |lines: &str| hear(None, lines, 100).unwrap_err();
+        assert!(says("").contains("without an outcome"));
+        assert!(says(&format!("{}{}", lines(), lines())).contains("follows the outcome"));
+        assert!(says(&format!("{}x", lines())).contains("without an outcome"));
+        assert!(says("{\"type\":\"seal\",\"text\":\"\"}\n").contains("not known"));
+        assert!(says("[]\n").contains("not known"));
+        assert!(says(&format!("{}\n", "[".repeat(1_000))).contains("nested deeper"));
+        assert!(says(&lines().replace("\"version\":1", "\"version\":7")).contains("`version`"));
+    }
+
+    /// Whatever a byte of it is changed to, an answer is refused, or is one that is within its bounds.
+    #[test]
+    fn no_change_gets_past_the_bounds() {
+        let good = lines();
+        for at in 0..good.len() {
+            for byte in [b'"', b'0', b'}', 0xff] {
+                let mut changed = good.clone().into_bytes();
+                changed[at] = byte;
+                if let Ok((_, Ended::Outcome(outcome))) =
+                    hear(None, &String::from_utf8_lossy(&changed), 1_000)
+                {
+                    assert_eq!(outcome["version"], 1);
+                    assert!(outcome["status"] != "ok" || outcome["exit_code"] == 0, "{outcome}");
+                }
+            }
+        }
+    }
 }

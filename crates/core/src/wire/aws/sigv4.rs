@@ -48,7 +48,7 @@ pub struct Request<'a> {
     pub method: &'a str,
     /// As it is sent, percent-encoded where it must be.
     pub path: &'a str,
-    /// As it is sent, without the question mark.
+    /// Without the question mark, in the order and the spelling of [`canonical_query`].
     pub query: &'a str,
     /// The headers that are signed: `host`, `x-amz-date` and every other `x-amz-…` must be among them. Names in small
     /// letters, in any order.
@@ -166,7 +166,7 @@ fn keyed(key: &[u8], text: &str) -> Option<Hmac<Sha256>> {
 
 fn canonical(request: &Request<'_>) -> String {
     let Request { method, path, query, headers, body } = request;
-    let mut text = format!("{method}\n{}\n{}\n", encoded(path, true), canonical_query(query));
+    let mut text = format!("{method}\n{}\n{}\n", encoded(path, true), query);
     for (name, value) in sorted(headers) {
         let words: Vec<_> = value.split(' ').filter(|word| !word.is_empty()).collect();
         let _ = writeln!(text, "{name}:{}", words.join(" "));
@@ -175,8 +175,8 @@ fn canonical(request: &Request<'_>) -> String {
     text
 }
 
-/// Names and values, decoded where they came encoded, encoded one way and sorted.
-fn canonical_query(query: &str) -> String {
+/// A query as it is signed: names and values decoded where they came encoded, encoded one way, and sorted.
+pub fn canonical_query(query: &str) -> String {
     let again = |text: &str| {
         let raw = percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
         encoded(&raw, false)
@@ -207,9 +207,13 @@ fn encoded(text: &str, path: bool) -> String {
 }
 
 fn sorted<'a>(headers: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    let mut headers = headers.to_vec();
-    headers.sort_by_key(|(name, _)| *name);
-    headers
+    // A few: what the library sorts with is larger than everything else here.
+    let mut sorted: Vec<(&str, &str)> = Vec::with_capacity(headers.len());
+    for header in headers {
+        let place = sorted.iter().position(|(name, _)| *name > header.0).unwrap_or(sorted.len());
+        sorted.insert(place, *header);
+    }
+    sorted
 }
 
 fn names(headers: &[(&str, &str)]) -> String {

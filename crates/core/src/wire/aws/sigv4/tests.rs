@@ -23,7 +23,9 @@ fn request<'a>(
 
 /// The signature of a request as its caller would send it.
 fn signed(request: &Request<'_>, token: Option<&'static str>, scope: Scope<'_>) -> String {
-    let added = sign(request, &credentials(token), scope, NOW);
+    let query = canonical_query(request.query);
+    let request = Request { query: &query, ..*request };
+    let added = sign(&request, &credentials(token), scope, NOW);
     let (_, header) = added.last().unwrap();
     header.rsplit_once("Signature=").unwrap().1.to_owned()
 }
