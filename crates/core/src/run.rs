@@ -5,6 +5,7 @@ mod continuing;
 pub mod detached;
 pub mod execute;
 mod gather;
+mod said;
 mod session;
 pub mod settle;
 
@@ -16,12 +17,13 @@ use std::time::Duration;
 
 use futures::future;
 use futures::stream::{self, Stream, StreamExt};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::continuing::Broken;
 use self::execute::Run;
 use self::gather::Gather;
 pub use self::gather::Rewritten;
+pub use self::said::{Began, Continued, Final, Said};
 use crate::cache::{self, Tee};
 use crate::call::{AttemptReport, Ended, Plan, Shape};
 use crate::config::sandbox::START_MS;
@@ -36,11 +38,11 @@ use crate::modes::{Next, Op, Program, Show};
 use crate::route::Target;
 use crate::snapshot::Snapshot;
 use crate::trace::{self, Trace};
-use crate::wire::answer::{Answer, too_long};
+use crate::wire::answer::too_long;
 use crate::wire::conversation::Format;
-use crate::wire::event::{Finish, Usage};
+use crate::wire::event::Finish;
 use crate::wire::prompt::Prompt;
-use crate::wire::{Dialect, Frame, continuation, schema};
+use crate::wire::{Dialect, continuation, schema};
 
 /// One answer to make.
 pub struct Job {
@@ -74,77 +76,6 @@ pub struct Job {
     pub continuation: bool,
     /// Whether all of the answer must be kept to be written.
     pub rewritten: Rewritten,
-}
-
-/// What a run says while it goes on.
-pub enum Said {
-    /// A hidden step begins or has ended.
-    Progress {
-        /// The step's name.
-        step: &'static str,
-        /// Whether it has ended.
-        done: bool,
-    },
-    /// Something that the answer is made of: a call of a tool, or what came of it.
-    Event {
-        /// `tool_call` or `source`.
-        name: &'static str,
-        /// What it is.
-        data: Value,
-    },
-    /// The answer begins: nothing can fail over any more.
-    Began(Began),
-    /// The one who answered broke off, and another goes on: what follows is the rest.
-    Continued(Box<Continued>),
-    /// Frames of the answer.
-    Frames(Vec<Frame>),
-    /// The end. Everything is settled; nothing follows.
-    Ended(Box<Final>),
-}
-
-/// Who answers.
-#[derive(Clone, Debug, Default)]
-pub struct Began {
-    /// `provider/model`.
-    pub target: String,
-    /// What its frames are written in.
-    pub dialect: Dialect,
-    /// `target=unfit:member` of every target that could not be asked, then `target=fate` of every attempt before.
-    pub tried: Vec<String>,
-    /// Whether the answer comes from the cache.
-    pub cached: bool,
-    /// Round trips to stores so far.
-    pub rounds: u32,
-}
-
-/// Who goes on after whom.
-#[derive(Clone, Debug)]
-pub struct Continued {
-    /// `provider/model` that goes on.
-    pub target: String,
-    /// The one that broke off.
-    pub broken: String,
-    /// Why it did.
-    pub error: Error,
-    /// What it used.
-    pub usage: Usage,
-    /// Whether that is our count.
-    pub estimated: bool,
-}
-
-/// What a run came to.
-pub struct Final {
-    /// How it ended.
-    pub ended: Ended,
-    /// The answer.
-    pub answer: Answer,
-    /// Tokens of the attempts that the answer is made of, over all asks: what a provider reports of it. The receipt has
-    /// those of the others as well.
-    pub usage: Usage,
-    /// `target=unfit:member` of every target that could not be asked, then `target=fate` of every attempt, in order.
-    pub tried: Vec<String>,
-    /// What the run has made beside its answer's text: members of its result.
-    pub made: Option<Value>,
 }
 
 /// What a run of code may take beside its wall time.

@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     fn said(body: &str) -> Result<Request, (u16, Option<String>)> {
-        let most = Limits { wall_ms: 60_000, ..Limits::default().map(|_, value| value * 2) };
+        let most = Limits { wall_ms: 60_000, ..Limits::default().map(|_, value| value.saturating_mul(2)) };
         read(body.as_bytes(), &Limits::default(), &most).map_err(|error| (error.status(), error.param))
     }
 

@@ -251,7 +251,8 @@ impl<H: Host> Worker<'_, H> {
             role: Role::User,
         };
         // It must not outlive its claim.
-        let left = run.claimed.since(self.host.now()).saturating_mul(9) / 10;
+        let left = run.claimed.since(self.host.now());
+        let left = left.saturating_sub(left.checked_div(10).unwrap_or_default());
         let part = execute::part(self.snapshot, &identity, &run.trace, language, code);
         let outcome = match part.and_then(|part| part.within(left)) {
             Ok(part) => {

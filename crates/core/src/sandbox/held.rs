@@ -141,7 +141,7 @@ fn decoded(text: &str) -> Option<u64> {
     let letters = text.trim_end_matches('=');
     let padding = text.len().checked_sub(letters.len())?;
     let sound = letters.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/');
-    let whole = text.len() % 4 == 0 && padding <= 2;
+    let whole = text.len().is_multiple_of(4) && padding <= 2;
     let bytes = (text.len() / 4).checked_mul(3)?.checked_sub(padding)?;
     (sound && whole).then_some(u64::try_from(bytes).ok()?)
 }
