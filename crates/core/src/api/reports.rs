@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::host::{Entry, Key};
 use crate::identity::Tenant;
 use crate::ledger::usage::{DAY, Measured, Usage};
 use crate::run::checkpoint::Checkpoint;
+use crate::wire::json::object;
 
 /// The most entries of one page.
 const MAX_PAGE: usize = 500;
@@ -86,7 +87,7 @@ pub fn metrics(usage: &Usage, detailed: bool) -> Value {
     });
     if let (true, Some(metrics)) = (detailed, metrics.as_object_mut()) {
         let all = |rows: &BTreeMap<String, Measured>| -> Value {
-            rows.iter().map(|(name, it)| (name.clone(), measured(it))).collect::<Map<_, _>>().into()
+            object(rows.iter().map(|(name, it)| (name.clone(), measured(it)))).into()
         };
         metrics.insert("modes".to_owned(), all(&usage.modes));
         metrics.insert("keys".to_owned(), all(&usage.keys));

@@ -129,8 +129,8 @@ fn sandbox(mut table: Table<'_>) -> Result<Sandbox, Problem> {
         usd_per_second: table.number("usd_per_second").unwrap_or_default(),
         concurrency: table.whole("concurrency").unwrap_or_default(),
         session_seconds: table.whole("session_seconds").unwrap_or(default.session_seconds),
-        limits: table.table("limits", limits_of_code).unwrap_or(default.limits),
-        most: table.table("most", most_of_code).unwrap_or(default.most),
+        limits: over(&default.limits, table.table("limits", limits_of_code)),
+        most: over(&default.most, table.table("most", limits_of_code)),
         absent: None,
     };
     table.end(sandbox)
@@ -140,20 +140,27 @@ fn tenant_sandbox(mut table: Table<'_>) -> Result<TenantSandbox, Problem> {
     let sandbox = TenantSandbox {
         enabled: table.truth("enabled"),
         concurrency: table.whole("concurrency"),
-        most: table.table("most", most_of_code),
+        most: table.table("most", limits_of_code).map(|said| over(&Sandbox::default().most, Some(said))),
     };
     table.end(sandbox)
 }
 
-/// The limits of a run, over those that hold without it.
+/// What is said of a run's limits; [`UNSAID`] for the others.
 fn limits_of_code(mut table: Table<'_>) -> Result<Option<CodeLimits>, Problem> {
-    let limits = Sandbox::default().limits.map(|name, value| table.whole(name).unwrap_or(value));
+    let limits = CodeLimits::default().map(|name, _| table.whole(name).unwrap_or(UNSAID));
     table.end(Some(limits))
 }
 
-fn most_of_code(mut table: Table<'_>) -> Result<Option<CodeLimits>, Problem> {
-    let limits = Sandbox::default().most.map(|name, value| table.whole(name).unwrap_or(value));
-    table.end(Some(limits))
+/// No limit is so large.
+const UNSAID: u64 = u64::MAX;
+
+/// What is said, over what holds without it.
+fn over(default: &CodeLimits, said: Option<CodeLimits>) -> CodeLimits {
+    let Some(said) = said else { return *default };
+    let mut said = said.rows().into_iter();
+    default.map(|_, default| {
+        said.next().map_or(default, |(_, said, _)| if said == UNSAID { default } else { said })
+    })
 }
 
 fn target(mut table: Table<'_>) -> Result<TargetRow, Problem> {

@@ -139,8 +139,11 @@ fn hand_over(texts: &[String], budget: usize) -> Vec<String> {
 
 /// The most characters that each text may keep so that all fit into the budget.
 fn fair_share(texts: &[String], budget: usize) -> usize {
-    let mut lengths: Vec<usize> = texts.iter().map(|text| text.chars().count()).collect();
-    lengths.sort_unstable();
+    let mut lengths: Vec<usize> = Vec::with_capacity(texts.len());
+    for length in texts.iter().map(|text| text.chars().count()) {
+        let place = lengths.iter().position(|other| *other > length).unwrap_or(lengths.len());
+        lengths.insert(place, length);
+    }
     let mut left = budget;
     for (position, length) in lengths.iter().enumerate() {
         let share = left.checked_div(lengths.len().saturating_sub(position)).unwrap_or(0);

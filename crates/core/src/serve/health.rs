@@ -8,6 +8,7 @@ use crate::api::response::json_of;
 use crate::host::{Host, Key, StoreError};
 use crate::identity::Tenant;
 use crate::snapshot::Snapshot;
+use crate::wire::json::object;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -57,8 +58,7 @@ async fn stores<H: Host>(host: &H, snapshot: &Snapshot) -> Map<String, Value> {
         ("blobs", said(host.get(&key, now).await)),
         ("queue", queue(host.waiting().await)),
     ];
-    let checks: Map<String, Value> =
-        checks.map(|(name, check)| (name.to_owned(), check)).into_iter().collect();
+    let checks = object(checks.into_iter().map(|(name, check)| (name.to_owned(), check)));
     snapshot.keep_stores(now, Value::Object(checks.clone()));
     checks
 }
@@ -93,7 +93,6 @@ fn targets<H: Host>(host: &H, snapshot: &Snapshot) -> Value {
     });
     let rows: Vec<(String, String)> = rows.collect();
     let ok = rows.iter().any(|(_, state)| state == "ready");
-    let states: Map<String, Value> =
-        rows.into_iter().map(|(name, state)| (name, Value::String(state))).collect();
+    let states = object(rows.into_iter().map(|(name, state)| (name, Value::String(state))));
     json!({"ok": ok, "targets": states})
 }

@@ -25,6 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
         "auto",
         "opencode/chat",
         "opencode/thinking",
+        "opencode/code",
         "wall/ok",
         "wall2/ok",
         "wall-responses/ok",

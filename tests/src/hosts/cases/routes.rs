@@ -64,6 +64,7 @@ async fn models(ctx: &Ctx) -> Result<(), String> {
             "auto",
             "opencode/chat",
             "opencode/thinking",
+            "opencode/code",
             "wall/ok",
             "wall2/ok",
             "wall-responses/ok",

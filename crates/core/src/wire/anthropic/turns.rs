@@ -94,7 +94,11 @@ pub(super) fn turns(messages: &[Message], in_place: bool) -> Result<Turns, Canno
         }
     }
     for turn in &mut turns.messages {
-        turn.content.sort_by_key(|block| !matches!(block, Block::ToolResult { .. }));
+        let content = std::mem::take(&mut turn.content);
+        let (results, rest): (Vec<_>, Vec<_>) =
+            content.into_iter().partition(|block| matches!(block, Block::ToolResult { .. }));
+        turn.content = results;
+        turn.content.extend(rest);
     }
     turns.trim();
     if turns.messages.is_empty() { Err(Cannot::Silence) } else { Ok(turns) }
