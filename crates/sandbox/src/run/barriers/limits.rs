@@ -1,0 +1,54 @@
+//! Resource limits: a second line behind what is watched, and the only one between two looks.
+
+use opencode_core::sandbox::{Limits, bounds};
+use rustix::process::{Pid, Resource, Rlimit};
+
+/// Open files of one process.
+const OPEN_FILES: u64 = 256;
+/// Bytes of a stack.
+const STACK: u64 = 16 * 1024 * 1024;
+
+/// A limit and its value, soft and hard alike.
+pub type Values = [(Resource, u64); 7];
+
+/// The values for a run, none above what this process itself may have. `used` is how many processes its user has beside it.
+///
+/// Data is not the memory limit itself: it counts what is reserved, of which an interpreter with threads has much more
+/// than it touches. It bounds how far a program gets between two looks.
+pub fn of(limits: &Limits, used: u64) -> Values {
+    let data = limits.memory_bytes.saturating_mul(2).saturating_add(1024 * 1024 * 1024);
+    let values = [
+        (Resource::Core, 0),
+        (Resource::Cpu, limits.cpu_ms.div_ceil(1000).saturating_add(1)),
+        (Resource::Data, data),
+        (Resource::Fsize, limits.disk_bytes),
+        (Resource::Nofile, OPEN_FILES),
+        (Resource::Nproc, used.saturating_add(limits.processes)),
+        (Resource::Stack, STACK),
+    ];
+    values.map(|(resource, value)| {
+        (resource, rustix::process::getrlimit(resource).maximum.map_or(value, |hard| value.min(hard)))
+    })
+}
+
+/// The values for an interpreter that waits for its program: what any run may ask for.
+pub fn widest(used: u64) -> Values {
+    of(
+        &Limits {
+            cpu_ms: *bounds::CPU_MS.end(),
+            memory_bytes: *bounds::MEMORY_BYTES.end(),
+            disk_bytes: *bounds::DISK_BYTES.end(),
+            processes: *bounds::PROCESSES.end(),
+            ..Limits::default()
+        },
+        used,
+    )
+}
+
+/// Sets them on a process; `None` is the caller. Does not allocate: a fork may ask it.
+pub fn set(pid: Option<Pid>, values: &Values) -> rustix::io::Result<()> {
+    for (resource, value) in values {
+        rustix::process::prlimit(pid, *resource, Rlimit { current: Some(*value), maximum: Some(*value) })?;
+    }
+    Ok(())
+}
