@@ -107,21 +107,26 @@ impl Language {
             }
         };
         let program = program.cloned().ok_or(std::io::ErrorKind::NotFound)?;
-        Ok(Command { program, args, env })
+        Ok(Command { program, args, env, fed: self.can_wait() })
     }
 }
 
 /// `-I` ignores variables, the user's packages and the current folder; `-B` writes no bytecode.
 fn python(settings: &Settings, folder: &Folder) -> Vec<String> {
     let mut code = String::new();
-    for packages in settings.packages.iter().rev() {
-        code.push_str(&format!("import sys;sys.path.append({:?})\n", packages.to_string_lossy()));
+    // Before the distribution's own packages, behind the standard library.
+    for packages in &settings.packages {
+        let path = serde_json::to_string(&packages.to_string_lossy()).unwrap_or_default();
+        code.push_str(
+            "import sys;sys.path.insert(next((i for i,p in enumerate(sys.path)if'-packages'in p),99),",
+        );
+        code.push_str(&format!("{path})\n"));
     }
     for module in &settings.preload {
         code.push_str(&format!("import {module}\n"));
     }
     code.push_str(harness::PYTHON);
-    let out = folder.out().to_string_lossy().into_owned();
+    let out = folder.path().to_string_lossy().into_owned();
     let fixed = ["python3", "-I", "-B", "-c"].map(str::to_owned);
     fixed.into_iter().chain([code, out, harness::PLOTS.to_owned()]).collect()
 }
@@ -144,7 +149,7 @@ fn bash_program(folder: &Folder) -> PathBuf {
 
 /// What every program finds in its environment.
 fn environment(folder: &Folder) -> Vec<(String, String)> {
-    let (work, temporary) = (folder.work(), folder.temporary());
+    let (work, temporary) = (folder.work(), folder.path());
     let (work, temporary) = (work.to_string_lossy(), temporary.to_string_lossy());
     [
         ("PATH", "/usr/local/bin:/usr/bin:/bin"),

@@ -22,6 +22,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use opencode_core::sandbox::{Execution, Isolation, Limits, Line, Outcome};
+use rustix::process::Pid;
 
 use self::barriers::{Barriers, limits};
 use self::folder::Folder;
@@ -138,10 +139,17 @@ impl Sandbox {
 
     /// Gives an interpreter that waits the limits of its run. Fails where it waits no more.
     fn ready(&self, cell: &Cell, execution: &Execution) -> std::io::Result<()> {
+        if !cell.guest.is_ready() {
+            return Err(std::io::ErrorKind::NotFound.into());
+        }
         let children = watch::processes::descendants(cell.guest.leader);
         let [main] = children.as_slice() else { return Err(std::io::ErrorKind::NotFound.into()) };
-        let main = rustix::process::Pid::from_raw(*main);
-        Ok(limits::set(main, &limits::of(&execution.limits, 0))?)
+        let main = Pid::from_raw(*main).ok_or(std::io::ErrorKind::NotFound)?;
+        let values = limits::of(&execution.limits, self.used());
+        match self.barriers.full().and_then(|full| full.identity) {
+            Some(id) => Ok(limits::set_as(id, main, &values)?),
+            None => Ok(limits::set(Some(main), &values)?),
+        }
     }
 
     fn start(

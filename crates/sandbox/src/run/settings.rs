@@ -7,7 +7,9 @@ use opencode_core::sandbox::Profile;
 /// Settings, each with a default that suits a machine with the usual interpreters.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where the folders of runs are made. It is made where it is missing, and belongs to this sandbox alone.
+    /// Where the folders of runs are made. It is made where it is missing, and belongs to this sandbox alone. The
+    /// default lies in `/dev/shm` where that is large and programs may be run from it: nothing of a run ever reaches a
+    /// disk then. Otherwise in the folder for temporary files.
     pub base: PathBuf,
     /// The set of barriers; `None` takes [`Profile::Full`] where it can be had and [`Profile::Lambda`] otherwise.
     pub profile: Option<Profile>,
@@ -37,7 +39,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            base: std::env::temp_dir().join(format!("opencode-sandbox-{}", super::random::name())),
+            base: memory_or_disk().join(format!("opencode-sandbox-{}", super::random::name())),
             profile: None,
             python: on_path("python3"),
             node: on_path("node"),
@@ -50,6 +52,23 @@ impl Default for Settings {
             preload: Vec::new(),
             network_namespace: true,
         }
+    }
+}
+
+fn memory_or_disk() -> PathBuf {
+    use rustix::fs::StatVfsMountFlags;
+    const LARGE: u64 = 2 * 1024 * 1024 * 1024;
+    let memory = Path::new("/dev/shm");
+    let is_large = rustix::fs::statvfs(memory).is_ok_and(|found| {
+        found.f_bavail.saturating_mul(found.f_frsize) >= LARGE
+            && !found.f_flag.contains(StatVfsMountFlags::NOEXEC)
+    });
+    let is_ours =
+        rustix::fs::access(memory, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok();
+    if is_large && is_ours && std::env::var_os("TMPDIR").is_none() {
+        memory.to_owned()
+    } else {
+        std::env::temp_dir()
     }
 }
 

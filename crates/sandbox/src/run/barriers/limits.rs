@@ -45,6 +45,19 @@ pub fn widest(used: u64) -> Values {
     )
 }
 
+/// Sets them on a process of another user. The kernel wants the caller to be that user, or CAP_SYS_RESOURCE, which root
+/// in a container may not have: for that moment this thread's real user and group are the other's.
+pub fn set_as(id: u32, pid: Pid, values: &Values) -> rustix::io::Result<()> {
+    use rustix::process::{Gid, Uid};
+    use rustix::thread::{set_thread_res_gid, set_thread_res_uid};
+    let (user, group) = (rustix::process::getuid(), rustix::process::getgid());
+    set_thread_res_gid(Gid::from_raw(id), None, None)?;
+    let set = set_thread_res_uid(Uid::from_raw(id), None, None).and_then(|()| set(Some(pid), values));
+    set_thread_res_uid(user, None, None)?;
+    set_thread_res_gid(group, None, None)?;
+    set
+}
+
 /// Sets them on a process; `None` is the caller. Does not allocate: a fork may ask it.
 pub fn set(pid: Option<Pid>, values: &Values) -> rustix::io::Result<()> {
     for (resource, value) in values {

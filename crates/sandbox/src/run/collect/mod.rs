@@ -6,6 +6,7 @@ mod sniff;
 
 use opencode_core::sandbox::{Artifact, Execution, Shown, Skipped};
 
+pub use self::sniff::media;
 use super::folder::Folder;
 use super::languages::Language;
 use super::watch::disk;
@@ -31,7 +32,7 @@ pub struct Left {
 pub fn collect(folder: &Folder, execution: &Execution, language: Language) -> Left {
     let mut left = Left { held: disk::held(folder.path()), ..Left::default() };
     let mut room = Room { files: execution.limits.artifacts, bytes: execution.limits.artifacts_bytes };
-    harness::collect(&folder.out(), &mut room, &mut left);
+    harness::collect(folder.path(), &mut room, &mut left);
     let plots = std::mem::take(&mut left.artifacts);
     files::collect(&folder.work(), execution, language, &mut room, &mut left);
     left.artifacts.extend(plots);
@@ -64,7 +65,7 @@ impl Room {
         }
         Ok(Artifact {
             name,
-            media: sniff::media(&bytes, fits).to_owned(),
+            media: media(&bytes, fits).to_owned(),
             bytes: size,
             content,
             plot: false,

@@ -61,7 +61,12 @@ def start():
         while trace and trace.tb_frame.f_code.co_filename == "<string>":
             trace = trace.tb_next
         error.__traceback__ = trace
-        sys.excepthook(type(error), error, trace)
+        if sys.excepthook is sys.__excepthook__:
+            from traceback import print_exception
+
+            print_exception(type(error), error, trace)
+        else:
+            sys.excepthook(type(error), error, trace)
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 1)
     finally:
         capture()

@@ -20,8 +20,10 @@ pub struct Child<'a> {
     pub argv: &'a [*const c_char],
     pub envp: &'a [*const c_char],
     pub folder: &'a CStr,
-    /// Standard input, output and error, and where the harness reads its program.
-    pub pipes: [RawFd; 4],
+    /// Standard input, output and error.
+    pub pipes: [RawFd; 3],
+    /// Where the harness reads its program.
+    pub feed: Option<RawFd>,
     /// Where messages go.
     pub status: RawFd,
     pub limits: &'a limits::Values,
@@ -42,7 +44,9 @@ pub struct Raised<'a> {
     pub filters: &'a [BpfProgram; 2],
 }
 
-/// File descriptors 0 to 2 are the program's own; 3 is the harness's, which closes it; this one is closed by `exec`.
+/// Descriptors 0 to 2 are the program's own; this is the harness's, which closes it.
+const FEED: RawFd = 3;
+/// Closed by `exec`.
 const STATUS: RawFd = 4;
 
 /// Forks, with new namespaces where `flags` say so, and gives the child's process id.
@@ -118,6 +122,7 @@ fn become_main(child: &Child<'_>) -> ! {
         send(STATUS, Message::Probed(probe()));
         exit(0);
     }
+    send(STATUS, Message::Ready);
     // SAFETY: the program and both lists are NUL-terminated strings and lists that live until the image is replaced.
     unsafe { libc::execve(child.program.as_ptr(), child.argv.as_ptr(), child.envp.as_ptr()) };
     fail(STATUS, Stage::Exec)
@@ -126,7 +131,11 @@ fn become_main(child: &Child<'_>) -> ! {
 /// Raises every barrier. The filter of system calls comes last, since it refuses what the others need.
 fn prepare(child: &Child<'_>) -> Result<(), Stage> {
     let descriptors = child.pipes.iter().enumerate().all(|(to, from)| duplicate(*from, to as RawFd, 0))
+        && child.feed.is_none_or(|feed| duplicate(feed, FEED, 0))
         && duplicate(child.status, STATUS, libc::O_CLOEXEC);
+    if child.feed.is_none() {
+        close_all(FEED.cast_unsigned(), FEED.cast_unsigned());
+    }
     require(descriptors, Stage::Descriptors)?;
     // SAFETY: plain system calls with numbers and a NUL-terminated path.
     let placed = unsafe {

@@ -5,6 +5,8 @@
 pub enum Message {
     /// The main process ended, with the status that `waitpid` gives.
     Ended(i32),
+    /// Every barrier is up, and the program is about to start.
+    Ready,
     /// A barrier could not be raised, with the error's number.
     Failed(Stage, i32),
     /// What a probe found.
@@ -53,6 +55,7 @@ impl Message {
         let (tag, value) = match self {
             Self::Ended(status) => (0, status),
             Self::Probed(found) => (100, found),
+            Self::Ready => (101, 0),
             Self::Failed(stage, errno) => (stage as u32, errno),
         };
         let ([a, b, c, d], [e, f, g, h]) = (tag.to_ne_bytes(), value.to_ne_bytes());
@@ -65,6 +68,7 @@ impl Message {
         match u32::from_ne_bytes([a, b, c, d]) {
             0 => Some(Self::Ended(value)),
             100 => Some(Self::Probed(value)),
+            101 => Some(Self::Ready),
             tag => {
                 let (stage, _) = STAGES.iter().find(|(stage, _)| *stage as u32 == tag)?;
                 Some(Self::Failed(*stage, value))

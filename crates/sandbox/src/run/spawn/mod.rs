@@ -8,6 +8,7 @@ use std::ffi::{CString, c_char, c_int};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags};
 
 pub use self::message::{Message, Stage};
@@ -22,6 +23,8 @@ pub struct Command {
     pub args: Vec<String>,
     /// All of its environment.
     pub env: Vec<(String, String)>,
+    /// Whether it reads what it is fed.
+    pub fed: bool,
 }
 
 /// A process behind the barriers, with everything that descends from it.
@@ -61,7 +64,7 @@ pub fn probe(
     barriers: &Barriers,
     probe: fn() -> c_int,
 ) -> std::io::Result<Guest> {
-    let nothing = Command { program: PathBuf::from("/"), args: Vec::new(), env: Vec::new() };
+    let nothing = Command { program: PathBuf::from("/"), args: Vec::new(), env: Vec::new(), fed: false };
     start_with(&nothing, folder, limits, barriers, Some(probe))
 }
 
@@ -92,7 +95,8 @@ fn start_with(
         argv: &argv,
         envp: &envp,
         folder: &work,
-        pipes: [&stdin, &stdout, &stderr, &feed].map(|pipe| pipe.guest.as_raw_fd()),
+        pipes: [&stdin, &stdout, &stderr].map(|pipe| pipe.guest.as_raw_fd()),
+        feed: command.fed.then_some(feed.guest.as_raw_fd()),
         status: status.guest.as_raw_fd(),
         limits,
         barriers: raised,
@@ -112,6 +116,13 @@ fn start_with(
 }
 
 impl Guest {
+    /// Waits until every barrier is up.
+    pub fn is_ready(&self) -> bool {
+        let wait = Timespec { tv_sec: 2, tv_nsec: 0 };
+        let _ = poll(&mut [PollFd::new(&self.status, PollFlags::IN)], Some(&wait));
+        self.message() == Some(Message::Ready)
+    }
+
     /// The next message, where one has come.
     pub fn message(&self) -> Option<Message> {
         let mut bytes = [0; message::SIZE];

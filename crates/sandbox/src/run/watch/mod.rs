@@ -130,7 +130,7 @@ fn has_ended(guest: &mut Guest, seen: &mut Watched) -> bool {
         match message {
             Message::Ended(status) => seen.ended = Some(status),
             Message::Failed(stage, errno) => seen.failed = Some((stage, errno)),
-            Message::Probed(_) => {}
+            Message::Ready | Message::Probed(_) => {}
         }
     }
     // Without a leader the main process is reaped here; a leader that is gone was ended from outside.
@@ -169,7 +169,8 @@ fn crossed(
         return Some(Status::Timeout);
     }
     if now >= next.disk {
-        let held = disk::held(folder.path());
+        let mut held = disk::held(folder.path());
+        held.bytes = held.bytes.saturating_add(processes::nameless(guest.leader));
         next.disk = Instant::now() + LOOK_AT_DISK.max(now.elapsed() * SHARE);
         return over(&held, limits);
     }

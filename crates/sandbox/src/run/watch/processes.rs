@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::process::Pid;
+
+/// Open files of one process that are looked at; it may have no more.
+const DESCRIPTORS: usize = 256;
 
 /// Of one process, or of several together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -127,6 +130,24 @@ fn descendants_by_parent(root: Pid) -> Vec<i32> {
         at += 1;
     }
     found.split_off(1)
+}
+
+/// Bytes of files that processes below `root` hold open and that have no name any more.
+pub fn nameless(root: Pid) -> u64 {
+    let mut seen = BTreeSet::new();
+    let mut bytes = 0_u64;
+    for pid in descendants(root) {
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        for file in open.take(DESCRIPTORS) {
+            // Follows the link, which opens nothing.
+            let Ok(found) = rustix::fs::stat(file.path()) else { continue };
+            let nameless = found.st_nlink == 0 && FileType::from_raw_mode(found.st_mode).is_file();
+            if nameless && seen.insert((found.st_dev, found.st_ino)) {
+                bytes = bytes.saturating_add(u64::try_from(found.st_blocks).unwrap_or(0) * 512);
+            }
+        }
+    }
+    bytes
 }
 
 /// Every process that there is.

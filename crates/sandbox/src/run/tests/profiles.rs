@@ -1,0 +1,78 @@
+//! The same tests as other users, and in the other profile.
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use opencode_core::sandbox::Profile;
+
+use super::{is_lambda, sandbox, settings};
+use crate::run::Sandbox;
+
+#[test]
+fn what_protects_a_run_is_told() {
+    let isolation = sandbox().isolation().clone();
+    if is_lambda() {
+        assert_eq!(
+            (isolation.profile, isolation.seccomp, isolation.landlock_abi),
+            (Profile::Lambda, false, 0)
+        );
+        return;
+    }
+    let full = (isolation.profile, isolation.seccomp, isolation.no_new_privs, isolation.nondumpable);
+    assert_eq!(full, (Profile::Full, true, true, true));
+    assert!(isolation.landlock_abi >= 1);
+    assert_eq!(isolation.separate_user, rustix::process::geteuid().is_root());
+}
+
+#[test]
+fn the_lambda_profile_is_refused_where_others_could_be_hit() {
+    if is_lambda() {
+        return;
+    }
+    let mut settings = settings();
+    settings.profile = Some(Profile::Lambda);
+    let mut other = Command::new("sleep").arg("600").spawn().unwrap();
+    let refused = Sandbox::new(settings).err();
+    other.kill().and_then(|()| other.wait()).unwrap();
+    let refused = refused.unwrap();
+    assert!(refused.0.contains("is not safe here"), "{refused}");
+}
+
+/// All the tests again as a user without any power.
+#[test]
+fn it_holds_without_root() {
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("not run: this is no root already");
+    }
+    let mut tests = Command::new(std::env::current_exe().unwrap());
+    tests.args(["run::tests::", "--skip", "profiles::it_holds", "--test-threads=2"]);
+    tests.uid(65_534).gid(65_534).current_dir("/").env("PATH", "/usr/local/bin:/usr/bin:/bin");
+    passes(tests);
+}
+
+/// All the tests again in the lambda profile: as a user of its own, in a process namespace of its own, since that
+/// profile ends every process that it can reach.
+#[test]
+fn it_holds_as_on_lambda() {
+    if !rustix::process::geteuid().is_root() || is_lambda() {
+        return eprintln!("not run: only root can make the place for it");
+    }
+    let base = tempfile::tempdir().unwrap();
+    std::os::unix::fs::chown(base.path(), Some(64_993), Some(64_993)).unwrap();
+    let mut tests = Command::new("unshare");
+    tests.args(["--pid", "--fork", "--mount-proc", "--kill-child", "--setgid", "64993", "--setuid", "64993"]);
+    tests.arg(std::env::current_exe().unwrap());
+    tests.args(["run::tests::", "--skip", "profiles::it_holds", "--test-threads=1"]);
+    tests.env("OPENCODE_SANDBOX_TEST_PROFILE", "lambda").env("TMPDIR", base.path()).current_dir("/");
+    passes(tests);
+}
+
+fn passes(mut tests: Command) {
+    let done = tests.output().unwrap();
+    assert!(
+        done.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
