@@ -14,10 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Ends a guest with everything that descends from it. `false` where that could not be confirmed.
 pub fn end(guest: &mut Guest, barriers: &Barriers) -> bool {
-    if guest.reaped.is_some() {
-        return true;
-    }
     match barriers {
+        Barriers::Full(full) if full.namespaces.process && guest.reaped.is_some() => true,
         Barriers::Full(full) if full.namespaces.process => end_leader(guest),
         Barriers::Full(_) => end_descendants(guest) & end_leader(guest),
         Barriers::Lambda => {

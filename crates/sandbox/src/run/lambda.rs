@@ -8,27 +8,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::WaitOptions;
 
-use super::watch::processes::{self, Stat};
+use super::watch::processes::{self, Stat, others};
 
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// The user's processes but this one and process 1, which the signal never reaches.
-fn others() -> Vec<(i32, Stat)> {
-    let me = std::process::id().cast_signed();
-    processes::all()
-        .filter(|pid| *pid != me && *pid != 1 && is_reachable(*pid))
-        .filter_map(|pid| Some((pid, processes::stat(pid)?)))
-        .collect()
-}
-
-/// Whether a signal of ours could reach it: kill(2) compares our real and effective with its real and saved user.
-fn is_reachable(pid: i32) -> bool {
-    let ours = [rustix::process::getuid().as_raw(), rustix::process::geteuid().as_raw()];
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap_or_default();
-    let ids: Vec<u32> = line.split_ascii_whitespace().filter_map(|id| id.parse().ok()).collect();
-    [0, 2].into_iter().any(|index| ids.get(index).is_some_and(|id| ours.contains(id)))
-}
 
 /// Why ending every process of this user is not safe here.
 pub fn unsafe_here() -> Option<&'static str> {

@@ -14,6 +14,7 @@ use rustix::process::{Pid, PidfdFlags};
 pub use self::message::{Message, Stage};
 use super::barriers::{Barriers, limits};
 use super::folder::Folder;
+use super::watch::processes::Members;
 
 /// What to start.
 pub struct Command {
@@ -31,6 +32,8 @@ pub struct Command {
 pub struct Guest {
     /// The leader; in the lambda profile the main process itself.
     pub leader: Pid,
+    /// Which processes are watched.
+    pub members: Members,
     /// The leader, as something to wait for.
     pub handle: OwnedFd,
     /// Standard input, for as long as there is more to write.
@@ -105,6 +108,7 @@ fn start_with(
     let leader = Pid::from_raw(pid).ok_or(std::io::ErrorKind::NotFound)?;
     Ok(Guest {
         leader,
+        members: barriers.full().map_or(Members::Everyone, |_| Members::Below(leader)),
         handle: rustix::process::pidfd_open(leader, PidfdFlags::empty())?,
         stdin: Some(stdin.ours),
         stdout: Some(stdout.ours),

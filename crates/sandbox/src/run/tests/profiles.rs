@@ -57,7 +57,7 @@ fn it_holds_as_on_lambda() {
     if !rustix::process::geteuid().is_root() || is_lambda() {
         return eprintln!("not run: only root can make the place for it");
     }
-    let base = tempfile::tempdir().unwrap();
+    let base = super::folder();
     std::os::unix::fs::chown(base.path(), Some(64_993), Some(64_993)).unwrap();
     let mut tests = Command::new("unshare");
     tests.args(["--pid", "--fork", "--mount-proc", "--kill-child", "--setgid", "64993", "--setuid", "64993"]);

@@ -61,7 +61,7 @@ pub fn watch(
 ) -> Watched {
     let started = Instant::now();
     let deadline = started + Duration::from_millis(limits.wall_ms);
-    let before = processes::tree(guest.leader).ticks;
+    let before = guest.members.usage().ticks;
     let mut next = Next { usage: started + LOOK, disk: started + LOOK_AT_DISK };
     let mut buffer = vec![0; 64 * 1024];
     let mut seen = Watched {
@@ -154,7 +154,7 @@ fn crossed(
         return Some(Status::Output);
     }
     if now >= next.usage {
-        let usage = processes::tree(guest.leader);
+        let usage = guest.members.usage();
         next.usage = Instant::now() + LOOK.max(now.elapsed() * SHARE);
         seen.pages = seen.pages.max(usage.pages);
         seen.ticks = seen.ticks.max(usage.ticks.saturating_sub(before));
@@ -170,7 +170,7 @@ fn crossed(
     }
     if now >= next.disk {
         let mut held = disk::held(folder.path());
-        held.bytes = held.bytes.saturating_add(processes::nameless(guest.leader));
+        held.bytes = held.bytes.saturating_add(guest.members.nameless());
         next.disk = Instant::now() + LOOK_AT_DISK.max(now.elapsed() * SHARE);
         return over(&held, limits);
     }

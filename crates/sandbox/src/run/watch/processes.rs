@@ -30,18 +30,68 @@ pub struct Stat {
     pub pages: u64,
 }
 
-/// Everything that descends from a process, with itself.
-pub fn tree(root: Pid) -> Usage {
-    let mut usage = Usage::default();
-    for pid in descendants(root) {
-        if let Some(stat) = stat(pid) {
-            usage.add(&stat);
+/// Which processes belong to a run.
+#[derive(Clone, Copy, Debug)]
+pub enum Members {
+    /// Everything below its leader, and of the leader what its dead children have used.
+    Below(Pid),
+    /// Every other process of this user.
+    Everyone,
+}
+
+impl Members {
+    /// What they use together.
+    pub fn usage(self) -> Usage {
+        let mut usage = Usage::default();
+        self.list().into_iter().filter_map(stat).for_each(|stat| usage.add(&stat));
+        if let Self::Below(leader) = self {
+            usage.ticks += stat(leader.as_raw_nonzero().get()).map_or(0, |leader| leader.ticks);
+        }
+        usage
+    }
+
+    /// Bytes of files that they hold open and that have no name any more.
+    pub fn nameless(self) -> u64 {
+        let mut seen = BTreeSet::new();
+        let mut bytes = 0_u64;
+        for pid in self.list() {
+            let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+            for file in open.take(DESCRIPTORS) {
+                // Follows the link, which opens nothing.
+                let Ok(found) = rustix::fs::stat(file.path()) else { continue };
+                let nameless = found.st_nlink == 0 && FileType::from_raw_mode(found.st_mode).is_file();
+                if nameless && seen.insert((found.st_dev, found.st_ino)) {
+                    bytes = bytes.saturating_add(u64::try_from(found.st_blocks).unwrap_or(0) * 512);
+                }
+            }
+        }
+        bytes
+    }
+
+    fn list(self) -> Vec<i32> {
+        match self {
+            Self::Below(leader) => descendants(leader),
+            Self::Everyone => others().into_iter().map(|(pid, _)| pid).collect(),
         }
     }
-    if let Some(own) = stat(root.as_raw_nonzero().get()) {
-        usage.ticks += own.ticks;
-    }
-    usage
+}
+
+/// Every process that a signal of this user could reach, but this one and process 1, which `kill(-1)` never does.
+pub fn others() -> Vec<(i32, Stat)> {
+    let me = std::process::id().cast_signed();
+    all()
+        .filter(|pid| *pid != me && *pid != 1 && is_reachable(*pid))
+        .filter_map(|pid| Some((pid, stat(pid)?)))
+        .collect()
+}
+
+/// Whether a signal of ours could reach it: kill(2) compares our real and effective with its real and saved user.
+fn is_reachable(pid: i32) -> bool {
+    let ours = [rustix::process::getuid().as_raw(), rustix::process::geteuid().as_raw()];
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap_or_default();
+    let ids: Vec<u32> = line.split_ascii_whitespace().filter_map(|id| id.parse().ok()).collect();
+    [0, 2].into_iter().any(|index| ids.get(index).is_some_and(|id| ours.contains(id)))
 }
 
 impl Usage {
@@ -130,24 +180,6 @@ fn descendants_by_parent(root: Pid) -> Vec<i32> {
         at += 1;
     }
     found.split_off(1)
-}
-
-/// Bytes of files that processes below `root` hold open and that have no name any more.
-pub fn nameless(root: Pid) -> u64 {
-    let mut seen = BTreeSet::new();
-    let mut bytes = 0_u64;
-    for pid in descendants(root) {
-        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-        for file in open.take(DESCRIPTORS) {
-            // Follows the link, which opens nothing.
-            let Ok(found) = rustix::fs::stat(file.path()) else { continue };
-            let nameless = found.st_nlink == 0 && FileType::from_raw_mode(found.st_mode).is_file();
-            if nameless && seen.insert((found.st_dev, found.st_ino)) {
-                bytes = bytes.saturating_add(u64::try_from(found.st_blocks).unwrap_or(0) * 512);
-            }
-        }
-    }
-    bytes
 }
 
 /// Every process that there is.
