@@ -50,6 +50,7 @@ pub fn read(bytes: &[u8], default: &Limits, most: &Limits) -> Result<Request, Er
         env: env(&body)?,
         limits: limits(&body, default, most)?,
         nonce: String::new(),
+        whole: false,
     };
     execution.check().map_err(|error| Error { kind: Kind::Unprocessable, ..error })?;
     let stream = member(&body, "stream", "true or false")?.unwrap_or(false);

@@ -60,6 +60,9 @@ pub struct Execution {
     /// What the answer's [`super::seal`] is made with: another for every run.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub nonce: String,
+    /// Whether the answer is to be one object and not lines: a Lambda function is not told how it was invoked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
 }
 
 /// A file of a run's folder.
@@ -135,6 +138,7 @@ impl Execution {
             env: BTreeMap::new(),
             limits: Limits::default(),
             nonce: String::new(),
+            whole: false,
         }
     }
 

@@ -1,8 +1,8 @@
 //! The execution protocol, version 1: what the gateway asks of a sandbox and what a sandbox answers.
 //!
-//! A sandbox is reached as AWS Lambda is: `Invoke` takes an [`Execution`] as JSON and answers an [`Outcome`];
-//! `InvokeWithResponseStream` takes the same and answers [`Line`]s, one JSON object a line, of which the last holds the
-//! outcome; where it has a key, a [`seal`] over all of them follows. What code wrote is hostile and so is everything a sandbox says: the gateway holds it against [`bounds`].
+//! A sandbox is reached as AWS Lambda is: `InvokeWithResponseStream` takes an [`Execution`] as JSON and answers
+//! [`Line`]s, one JSON object a line, of which the last holds the outcome. `Invoke` takes the same; where the execution
+//! says that it wants its answer [whole](Execution::whole), it is one [`Outcome`]; where it has a key, a [`seal`] over all of them follows. What code wrote is hostile and so is everything a sandbox says: the gateway holds it against [`bounds`].
 
 pub mod bounds;
 mod execution;
