@@ -80,17 +80,19 @@ impl Language {
         Ok(harness::feed(&program, &execution.args, &execution.env))
     }
 
-    /// How it is started. An interpreter that waits does not know its execution yet.
+    /// How it is started. An interpreter that waits does not know its execution yet. `compiled` is what
+    /// [`harness::compile`] gave.
     pub fn command(
         self,
         settings: &Settings,
+        compiled: &[u8],
         folder: &Folder,
         limits: &Limits,
         execution: Option<&Execution>,
     ) -> std::io::Result<Command> {
         let mut env = environment(folder);
         let (program, args) = match self {
-            Self::Python => (settings.python.as_ref(), python(settings, folder)),
+            Self::Python => (settings.python.as_ref(), python(settings, compiled, folder)),
             Self::JavaScript | Self::TypeScript => {
                 let harness = folder.path().join("harness.cjs");
                 folder.write(&harness, harness::NODE.as_bytes())?;
@@ -107,12 +109,13 @@ impl Language {
             }
         };
         let program = program.cloned().ok_or(std::io::ErrorKind::NotFound)?;
-        Ok(Command { program, args, env, fed: self.can_wait() })
+        let first = if self == Self::Python { compiled.to_vec() } else { Vec::new() };
+        Ok(Command { program, args, env, fed: self.can_wait().then_some(first) })
     }
 }
 
 /// `-I` ignores variables, the user's packages and the current folder; `-B` writes no bytecode.
-fn python(settings: &Settings, folder: &Folder) -> Vec<String> {
+fn python(settings: &Settings, compiled: &[u8], folder: &Folder) -> Vec<String> {
     let mut code = String::new();
     // Before the distribution's own packages, behind the standard library.
     for packages in &settings.packages {
@@ -125,7 +128,7 @@ fn python(settings: &Settings, folder: &Folder) -> Vec<String> {
     for module in &settings.preload {
         code.push_str(&format!("import {module}\n"));
     }
-    code.push_str(harness::PYTHON);
+    code.push_str(&harness::start(compiled));
     let out = folder.path().to_string_lossy().into_owned();
     let fixed = ["python3", "-I", "-B", "-c"].map(str::to_owned);
     fixed.into_iter().chain([code, out, harness::PLOTS.to_owned()]).collect()

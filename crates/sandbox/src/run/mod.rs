@@ -37,6 +37,8 @@ pub struct Sandbox {
     settings: Settings,
     barriers: Barriers,
     isolation: Isolation,
+    /// Python's harness, compiled; empty where that was not possible.
+    compiled: Vec<u8>,
     /// Interpreters that were started ahead, one of a language.
     waiting: BTreeMap<Language, Cell>,
 }
@@ -65,11 +67,26 @@ impl Sandbox {
             Refused(format!("the folder {} for runs cannot be made: {error}", settings.base.display()))
         })?;
         let (barriers, isolation) = probe::barriers(&settings)?;
-        let mut sandbox = Self { settings, barriers, isolation, waiting: BTreeMap::new() };
+        let mut sandbox =
+            Self { settings, barriers, isolation, compiled: Vec::new(), waiting: BTreeMap::new() };
         sandbox
             .empty_scratch()
             .map_err(|error| Refused(format!("what lay there cannot be wiped: {error}")))?;
+        if sandbox.settings.python.is_some() {
+            sandbox.compiled = sandbox.compile()?;
+        }
         Ok(sandbox)
+    }
+
+    fn compile(&mut self) -> Result<Vec<u8>, Refused> {
+        use base64::Engine;
+        let (outcome, trust) = self.run(&harness::compile(), &mut |_| {});
+        let says = outcome.message.unwrap_or(outcome.stderr);
+        let content = outcome.artifacts.into_iter().find_map(|artifact| artifact.content);
+        match content.map(|content| base64::engine::general_purpose::STANDARD.decode(content)) {
+            Some(Ok(compiled)) if trust == Trust::Clean => Ok(compiled),
+            _ => Err(Refused(format!("Python does not run here: {says}"))),
+        }
     }
 
     /// What protects a run here.
@@ -164,7 +181,7 @@ impl Sandbox {
             if execution.is_some() { limits::of(limits, self.used()) } else { limits::widest(self.used()) };
         let started = (|| {
             let asked = execution.as_ref().map(|(execution, _)| *execution);
-            let command = language.command(&self.settings, &folder, limits, asked)?;
+            let command = language.command(&self.settings, &self.compiled, &folder, limits, asked)?;
             if let Some((execution, feed)) = execution {
                 folder.write_files(&execution.files)?;
                 *feed = language.prepare(execution, &folder)?;

@@ -24,8 +24,8 @@ pub struct Command {
     pub args: Vec<String>,
     /// All of its environment.
     pub env: Vec<(String, String)>,
-    /// Whether it reads what it is fed.
-    pub fed: bool,
+    /// Where it reads what it is fed: the first that it is fed, less than a pipe holds.
+    pub fed: Option<Vec<u8>>,
 }
 
 /// A process behind the barriers, with everything that descends from it.
@@ -67,7 +67,7 @@ pub fn probe(
     barriers: &Barriers,
     probe: fn() -> c_int,
 ) -> std::io::Result<Guest> {
-    let nothing = Command { program: PathBuf::from("/"), args: Vec::new(), env: Vec::new(), fed: false };
+    let nothing = Command { program: PathBuf::from("/"), args: Vec::new(), env: Vec::new(), fed: None };
     start_with(&nothing, folder, limits, barriers, Some(probe))
 }
 
@@ -99,12 +99,16 @@ fn start_with(
         envp: &envp,
         folder: &work,
         pipes: [&stdin, &stdout, &stderr].map(|pipe| pipe.guest.as_raw_fd()),
-        feed: command.fed.then_some(feed.guest.as_raw_fd()),
+        feed: command.fed.as_ref().map(|_| feed.guest.as_raw_fd()),
         status: status.guest.as_raw_fd(),
         limits,
         barriers: raised,
         probe,
     })?;
+    if let Some(first) = command.fed.as_ref().filter(|first| !first.is_empty()) {
+        // Before anything else can be written. Where it is not taken whole, the harness ends by itself.
+        let _ = rustix::io::write(&feed.ours, first);
+    }
     let leader = Pid::from_raw(pid).ok_or(std::io::ErrorKind::NotFound)?;
     Ok(Guest {
         leader,
