@@ -17,7 +17,12 @@ pub fn end(guest: &mut Guest, barriers: &Barriers) -> bool {
     match barriers {
         Barriers::Full(full) if full.namespaces.process && guest.reaped.is_some() => true,
         Barriers::Full(full) if full.namespaces.process => end_leader(guest),
-        Barriers::Full(_) => end_descendants(guest) & end_leader(guest),
+        Barriers::Full(_) => {
+            let dead = end_descendants(guest);
+            // It goes on, reaps them, and ends since nothing is left.
+            let _ = rustix::process::pidfd_send_signal(&guest.handle, Signal::CONT);
+            dead & (reap(guest) || end_leader(guest))
+        }
         Barriers::Lambda => {
             let dead = super::lambda::end_everyone() & reap(guest);
             super::lambda::reap_orphans();

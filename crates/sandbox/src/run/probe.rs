@@ -7,7 +7,7 @@ use std::path::Path;
 use opencode_core::sandbox::{Isolation, Limits, Profile};
 
 use super::barriers::landlock::{self, Place, Right};
-use super::barriers::{Barriers, Full, limits, namespaces::Namespaces, seccomp};
+use super::barriers::{Barriers, Full, limits, namespaces::Namespaces, namespaces::Shared, seccomp};
 use super::folder::Folder;
 use super::settings::Settings;
 use super::spawn::{self, Guest, Message};
@@ -61,6 +61,7 @@ fn full(settings: &Settings) -> Result<(Barriers, Isolation), String> {
         places: places(settings),
         filters,
         namespaces: Namespaces::NONE,
+        shared: None,
         identity: root.then(identity),
         maps: [format!("{id} {id} 1"), format!("{group} {group} 1")].map(String::into_bytes),
     };
@@ -70,6 +71,13 @@ fn full(settings: &Settings) -> Result<(Barriers, Isolation), String> {
             continue;
         }
         full.namespaces = namespaces;
+        full.shared = None;
+        if root && (namespaces.network || namespaces.queues) {
+            match Shared::make(namespaces.network) {
+                Ok(shared) => full.shared = Some(shared),
+                Err(_) => continue,
+            }
+        }
         let barriers = Barriers::Full(full);
         match try_full(&settings.base, &barriers) {
             Ok(found) if found & ESCAPES == 0 => {

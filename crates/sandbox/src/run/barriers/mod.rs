@@ -11,7 +11,7 @@ use std::path::Path;
 use seccompiler::BpfProgram;
 
 use self::landlock::{Place, Right};
-use self::namespaces::Namespaces;
+use self::namespaces::{Namespaces, Shared};
 
 /// What stands between a program and everything else.
 pub enum Barriers {
@@ -31,6 +31,8 @@ pub struct Full {
     pub filters: [BpfProgram; 2],
     /// The namespaces.
     pub namespaces: Namespaces,
+    /// Those of them that all runs share.
+    pub shared: Option<Shared>,
     /// The user that the run becomes.
     pub identity: Option<u32>,
     /// The lines of `uid_map` and `gid_map`, where there is a user namespace: oneself and nobody else.

@@ -12,7 +12,8 @@ use std::os::fd::RawFd;
 use seccompiler::BpfProgram;
 
 use super::message::{Message, Stage};
-use crate::run::barriers::{limits, namespaces::Namespaces};
+use crate::run::barriers::limits;
+use crate::run::barriers::namespaces::{Namespaces, Shared};
 
 /// Everything that a fork needs.
 pub struct Child<'a> {
@@ -36,6 +37,7 @@ pub struct Child<'a> {
 /// The barriers of the full profile.
 pub struct Raised<'a> {
     pub namespaces: Namespaces,
+    pub shared: Option<&'a Shared>,
     /// The user and group to become.
     pub identity: Option<u32>,
     /// The lines of `uid_map` and `gid_map`.
@@ -62,6 +64,21 @@ pub fn fork(child: &Child<'_>) -> std::io::Result<libc::pid_t> {
     }
 }
 
+/// Forks a process in new namespaces that only waits to be ended.
+pub fn fork_waiting(flags: c_int) -> libc::pid_t {
+    let pid = clone(flags);
+    if pid == 0 {
+        // SAFETY: plain system calls; the process ends with the one that made it.
+        unsafe {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            loop {
+                libc::pause();
+            }
+        }
+    }
+    pid
+}
+
 /// `clone` used as a fork: a copy of the caller, on a copy of its stack.
 fn clone(flags: c_int) -> libc::pid_t {
     // SAFETY: without CLONE_VM the child has its own copy of all memory; a null stack means the same address in it.
@@ -82,6 +99,9 @@ fn lead(child: &Child<'_>, raised: &Raised<'_>) -> ! {
         {
             fail(child.status, Stage::Namespaces);
         }
+    }
+    if raised.shared.is_some_and(|shared| !shared.enter()) {
+        fail(child.status, Stage::Namespaces);
     }
     let first_to_be_ended = write_file(c"/proc/self/oom_score_adj", b"1000");
     // SAFETY: plain system calls with numbers.

@@ -88,6 +88,7 @@ fn start_with(
     let ruleset = barriers.full().map(|full| full.ruleset(folder.path())).transpose()?;
     let raised = barriers.full().zip(ruleset.as_ref()).map(|(full, ruleset)| child::Raised {
         namespaces: full.namespaces,
+        shared: full.shared.as_ref(),
         identity: full.identity,
         maps: [&full.maps[0], &full.maps[1]],
         ruleset: ruleset.as_raw_fd(),
@@ -121,6 +122,30 @@ fn start_with(
         status: status.ours,
         reaped: None,
     })
+}
+
+/// A process that only waits, in new namespaces; it is ended when this is dropped.
+pub struct Waiting(Pid);
+
+/// Starts one.
+pub fn waiting(flags: c_int) -> std::io::Result<Waiting> {
+    let pid = Pid::from_raw(child::fork_waiting(flags).max(0));
+    pid.map(Waiting).ok_or_else(std::io::Error::last_os_error)
+}
+
+impl Waiting {
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        self.0.as_raw_nonzero().get()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        // It is a child of ours that nobody has waited for: the number is still its own.
+        let _ = rustix::process::kill_process(self.0, rustix::process::Signal::KILL);
+        let _ = rustix::process::waitpid(Some(self.0), rustix::process::WaitOptions::empty());
+    }
 }
 
 impl Guest {

@@ -59,7 +59,7 @@ fn what_resists_is_wiped() {
         std::fs::create_dir(top.join(name).join("inner")).unwrap();
         std::fs::write(top.join(name).join("inner/file"), "x").unwrap();
         for shut in [top.join(name).join("inner"), top.join(name)] {
-            std::fs::set_permissions(shut, std::fs::Permissions::from_mode(0)).unwrap();
+            std::fs::set_permissions(shut, std::fs::Permissions::from_mode(0o0)).unwrap();
         }
     }
     let kept = base.path().join("kept");

@@ -3,10 +3,12 @@
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use opencode_core::sandbox::Profile;
+use opencode_core::sandbox::{Execution, Profile, Status};
 
 use super::{is_lambda, sandbox, settings};
-use crate::run::Sandbox;
+use crate::run::barriers::{Barriers, namespaces::Namespaces};
+use crate::run::watch::processes;
+use crate::run::{Sandbox, Trust};
 
 #[test]
 fn what_protects_a_run_is_told() {
@@ -22,6 +24,37 @@ fn what_protects_a_run_is_told() {
     assert_eq!(full, (Profile::Full, true, true, true));
     assert!(isolation.landlock_abi >= 1);
     assert_eq!(isolation.separate_user, rustix::process::geteuid().is_root());
+}
+
+/// As in a container that may make no namespaces.
+#[test]
+fn without_namespaces_everything_still_ends() {
+    let mut sandbox = sandbox();
+    let Barriers::Full(full) = &mut sandbox.barriers else { return };
+    if full.identity.is_none() && full.landlock < 6 {
+        return eprintln!("not run: signals would reach us");
+    }
+    (full.namespaces, full.shared) = (Namespaces::NONE, None);
+    for (code, status) in [
+        ("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", Status::Timeout),
+        (
+            "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: time.sleep(600)\n    \
+             os._exit(0)\nos.wait()\nprint('done')",
+            Status::Ok,
+        ),
+        ("import os, signal\nos.kill(os.getppid(), signal.SIGKILL)", Status::Error),
+        ("import os\nos.kill(os.getpid(), 9)", Status::Killed),
+    ] {
+        let mut execution = Execution::of("python", code);
+        execution.limits.wall_ms = 1000;
+        let (outcome, trust) = sandbox.run(&execution, &mut |_| {});
+        assert_eq!((outcome.status, trust), (status, Trust::Clean), "{outcome:?}");
+    }
+    let of_runs = |pid| {
+        std::fs::read_link(format!("/proc/{pid}/cwd"))
+            .is_ok_and(|cwd| cwd.starts_with(&sandbox.settings.base))
+    };
+    assert_eq!(processes::all().filter(|pid| of_runs(*pid)).count(), 0);
 }
 
 #[test]
