@@ -66,7 +66,8 @@ impl Sandbox {
         make_base(&settings).map_err(|error| {
             Refused(format!("the folder {} for runs cannot be made: {error}", settings.base.display()))
         })?;
-        let (barriers, isolation) = probe::barriers(&settings)?;
+        let found = probe::barriers(&settings);
+        let (barriers, isolation) = found.inspect_err(|_| drop(wipe::remove(&settings.base)))?;
         let mut sandbox =
             Self { settings, barriers, isolation, compiled: Vec::new(), waiting: BTreeMap::new() };
         sandbox
