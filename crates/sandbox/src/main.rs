@@ -1,3 +1,7 @@
 //! The bootstrap of the sandbox's Lambda function.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    opencode_sandbox::serve::runtime::main()
+}
