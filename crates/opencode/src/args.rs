@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,7 @@ OpenCode Platform, a self-hosted AI gateway
 
 Usage: opencode [serve] [OPTIONS]
        opencode model --gguf FILE [--listen ADDRESS] [--name NAME]
+       opencode sandbox [--listen ADDRESS]
        opencode admin mint-key --tenant TENANT --id ID [--role ROLE]
        opencode config check FILE
        opencode config import-flags FILE.yaml
@@ -25,15 +27,19 @@ serve starts the platform on this machine, with a small model of its own:
                      may be given twice
   --model FILE.gguf  a model of yours to serve instead
   --no-model         serve no model here
+  --no-sandbox       run no code here
   --tick-ms N        milliseconds between sweeps    [60000]
 
 Where the configuration names no [[targets]], those that the environment names are asked first: OPENAI_API_KEY,
 ANTHROPIC_API_KEY, GEMINI_API_KEY, OLLAMA_HOST. Where it names some, no model is served here unless --tier or --model
-asks for one. Without [[keys]] a key is made for development.
+asks for one. Without [[keys]] a key is made for development. Code runs in a sandbox on this machine, where it can be
+had, unless the configuration names another in [sandbox].
 OPENCODE_SECRET is what keys are hashed and tokens signed with; without it one is made and kept in the data folder.
 RUST_LOG sets what is logged (to stderr; as JSON where that is no terminal).
 
 model serves a GGUF model (Llama or Gemma 3) in the OpenAI dialect on 127.0.0.1.
+sandbox runs code behind AWS Lambda's Invoke on 127.0.0.1 and prints, as JSON, where and what to sign with. What it
+takes as OPENCODE_SANDBOX_… in the environment is in the README.
 admin mint-key makes an API key and prints it with the row that lets it in. It needs OPENCODE_SECRET. ROLE is
 readonly, user, admin or operator.
 config check says what is wrong with a configuration. config import-flags reads the cognitive_features.yaml of
@@ -47,6 +53,8 @@ pub enum Command {
     Serve(Serve),
     /// Serve a model.
     Model(Model),
+    /// Run code.
+    Sandbox(Sandbox),
     /// Make an API key.
     MintKey {
         /// Whose.
@@ -74,6 +82,7 @@ pub struct Serve {
     pub config: Option<PathBuf>,
     pub tick: Duration,
     pub models: Models,
+    pub no_sandbox: bool,
 }
 
 /// Which models are served on this machine.
@@ -94,6 +103,25 @@ pub struct Model {
     pub child: bool,
 }
 
+/// The options of `sandbox`.
+#[derive(Debug, PartialEq)]
+pub struct Sandbox {
+    pub listen: SocketAddr,
+    /// End when stdin does: for a parent that may be killed.
+    pub child: bool,
+    /// Be one environment: what the sandbox starts.
+    pub environment: bool,
+    pub environments: Option<usize>,
+    pub waiters: Option<usize>,
+    pub idle: Option<Duration>,
+    pub longest: Option<Duration>,
+    /// End an environment after every run.
+    pub recycle: bool,
+    pub folder: Option<PathBuf>,
+    /// A command that starts environments.
+    pub wrapper: Vec<OsString>,
+}
+
 impl Default for Serve {
     fn default() -> Self {
         Self {
@@ -102,6 +130,7 @@ impl Default for Serve {
             config: None,
             tick: Duration::from_secs(60),
             models: Models::default(),
+            no_sandbox: false,
         }
     }
 }
@@ -120,6 +149,7 @@ fn read(mut parser: Parser) -> Result<Command, lexopt::Error> {
         Some(Arg::Value(word)) => match word.string()?.as_str() {
             "serve" => None,
             "model" => return model(&mut parser),
+            "sandbox" => return sandbox(&mut parser),
             "admin" => return admin(&mut parser),
             "config" => return config(&mut parser),
             word => return Err(format!("there is no command {word:?}").into()),
@@ -150,6 +180,7 @@ fn serve(parser: &mut Parser, given: Option<String>) -> Result<Command, lexopt::
             "tier" => serve.models.tiers.push(parser.value()?.string()?),
             "model" => serve.models.file = Some(parser.value()?.into()),
             "no-model" => serve.models.none = true,
+            "no-sandbox" => serve.no_sandbox = true,
             "tick-ms" => serve.tick = Duration::from_millis(parser.value()?.parse::<u64>()?.max(1)),
             name => return Err(format!("serve has no option --{name}").into()),
         }
@@ -176,6 +207,41 @@ fn model(parser: &mut Parser) -> Result<Command, lexopt::Error> {
     }
     let gguf = gguf.ok_or("model needs --gguf FILE")?;
     Ok(Command::Model(Model { gguf, listen, name, child }))
+}
+
+/// The options that USAGE does not name are for tests and for whoever starts it by hand.
+fn sandbox(parser: &mut Parser) -> Result<Command, lexopt::Error> {
+    let mut sandbox = Sandbox {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        child: false,
+        environment: false,
+        environments: None,
+        waiters: None,
+        idle: None,
+        longest: None,
+        recycle: false,
+        folder: None,
+        wrapper: Vec::new(),
+    };
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Long("listen") => sandbox.listen = parser.value()?.parse()?,
+            Arg::Long("child") => sandbox.child = true,
+            Arg::Long("environment") => sandbox.environment = true,
+            Arg::Long("environments") => sandbox.environments = Some(parser.value()?.parse()?),
+            Arg::Long("waiters") => sandbox.waiters = Some(parser.value()?.parse()?),
+            Arg::Long("idle-ms") => sandbox.idle = Some(Duration::from_millis(parser.value()?.parse()?)),
+            Arg::Long("longest-ms") => {
+                sandbox.longest = Some(Duration::from_millis(parser.value()?.parse()?))
+            }
+            Arg::Long("recycle") => sandbox.recycle = true,
+            Arg::Long("folder") => sandbox.folder = Some(parser.value()?.into()),
+            Arg::Long("wrapper") => sandbox.wrapper.push(parser.value()?),
+            Arg::Long("help") | Arg::Short('h') => return Ok(Command::Help),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Command::Sandbox(sandbox))
 }
 
 fn admin(parser: &mut Parser) -> Result<Command, lexopt::Error> {
@@ -243,6 +309,8 @@ mod tests {
     #[test]
     fn the_other_commands_take_theirs() {
         assert!(matches!(parsed("model --gguf m.gguf --listen 127.0.0.1:9"), Ok(Command::Model(_))));
+        let sandbox = parsed("sandbox --listen 127.0.0.1:9 --wrapper a --wrapper -b --idle-ms 5");
+        assert!(matches!(sandbox, Ok(Command::Sandbox(sandbox)) if sandbox.wrapper == ["a", "-b"]));
         let key = parsed("admin mint-key --tenant t --id i --role admin");
         assert!(matches!(key, Ok(Command::MintKey { role: Role::Admin, .. })), "{key:?}");
         assert_eq!(parsed("config check f"), Ok(Command::CheckConfig(PathBuf::from("f"))));
@@ -264,6 +332,7 @@ mod tests {
             "serve --id x",
             "serve again",
             "model",
+            "sandbox again",
             "config check",
             "config sing f",
         ] {

@@ -1,13 +1,15 @@
-//! The one binary: `opencode serve` is the platform on this machine, `opencode model` a model for it, and `opencode
-//! admin` and `opencode config` are small tools.
+//! The one binary: `opencode serve` is the platform on this machine, `opencode model` a model for it, `opencode
+//! sandbox` runs code for it, and `opencode admin` and `opencode config` are small tools.
 
 mod admin;
 mod args;
+mod child;
 mod data;
 mod import;
 mod log;
 mod model;
 mod models;
+mod sandbox;
 mod serve;
 mod setup;
 mod welcome;
@@ -27,6 +29,10 @@ fn main() -> ExitCode {
     let done = match args::parse(lexopt::Parser::from_env()) {
         Ok(Command::Serve(options)) => serve::run(options),
         Ok(Command::Model(options)) => model::run(options),
+        Ok(Command::Sandbox(options)) if options.environment => {
+            return opencode_sandbox::serve::runtime::main();
+        }
+        Ok(Command::Sandbox(options)) => sandbox::run(options),
         Ok(Command::MintKey { tenant, id, role }) => admin::mint_key(&tenant, &id, role),
         Ok(Command::CheckConfig(path)) => admin::check_config(&path),
         Ok(Command::ImportFlags(path)) => import::run(&path),

@@ -2,9 +2,9 @@
 
 use opencode_model::Options;
 use opencode_model::tiers::TIERS;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::Model;
+use crate::child::told_to_end;
 use crate::{log, say};
 
 /// How many requests wait for the one that is being computed.
@@ -33,7 +33,7 @@ pub fn run(options: Model) -> Result<(), String> {
         .build()
         .map_err(|error| format!("no threads to run on: {error}"))?;
     let served = runtime.block_on(async {
-        let end = end(options.child)?;
+        let end = told_to_end(options.child)?;
         tokio::select! {
             served = opencode_model::serve(served, |address| say(&address.to_string())) => {
                 served.map_err(|error| error.to_string())
@@ -49,28 +49,4 @@ pub fn run(options: Model) -> Result<(), String> {
         }
         served => served,
     }
-}
-
-/// A child ends when its parent does, and closes its stdin by that; Ctrl-C at the terminal reaches it too, but its parent
-/// still has answers to finish. Anything else ends by Ctrl-C or SIGTERM.
-fn end(child: bool) -> Result<impl Future<Output = ()>, String> {
-    let listen = |kind| signal(kind).map_err(|error| format!("signals cannot be listened for: {error}"));
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut terminate = listen(SignalKind::terminate())?;
-    Ok(async move {
-        if child {
-            // A thread of its own: nothing at the end of this process waits for what it reads.
-            let (over, ended) = tokio::sync::oneshot::channel::<()>();
-            std::thread::spawn(move || {
-                let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-                drop(over);
-            });
-            let _ = ended.await;
-            return;
-        }
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }

@@ -1,33 +1,24 @@
 //! The models of this machine: fetched once, each served by a child that is this program again.
 
+use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use opencode_core::config::rows::TargetRow;
 use opencode_core::wire::Dialect;
 use opencode_model::tiers::{self, FetchError, TIERS, Tier};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::args::Models;
+use crate::child::{self, Running};
 use crate::setup::variable;
 
 /// How long a model may take to load.
 const LOAD: Duration = Duration::from_secs(60);
-/// How often a child that ended is started again, unless it lived well in between, and the pause before it, which
-/// doubles.
-const RESTARTS: u32 = 8;
-/// See [`RESTARTS`].
-const PAUSE: Duration = Duration::from_millis(250);
-/// See [`RESTARTS`].
-const WELL: Duration = Duration::from_secs(60);
-/// How long a child may take to end once it was told to.
-const END: Duration = Duration::from_secs(3);
 
 /// A model to serve.
 pub struct Model {
@@ -178,7 +169,14 @@ impl Local {
                 usd_per_mtok_in: 0.0,
                 usd_per_mtok_out: 0.0,
             };
-            let keeper = tokio::spawn(keep(model, running, address, stopped.clone()));
+            let stopped = stopped.clone();
+            let name = format!("the model {}", model.name);
+            let model = Arc::new(model);
+            let again = move || {
+                let model = Arc::clone(&model);
+                async move { Ok(spawn(&model, Some(address)).await?.0) }
+            };
+            let keeper = tokio::spawn(async move { child::keep(&name, running, again, stopped).await });
             served.push(Served { row, keeper });
         }
         Ok(Self { served, stop })
@@ -198,87 +196,17 @@ impl Local {
     }
 }
 
-/// A child, and the end of its life: it ends when this pipe closes, also when this process is killed. The pipe is kept
-/// apart from the child because waiting for a child closes its own.
-struct Running {
-    child: Child,
-    life: ChildStdin,
-}
-
-impl Running {
-    async fn end(mut self) {
-        drop(self.life);
-        if tokio::time::timeout(END, self.child.wait()).await.is_err() {
-            let _ = self.child.kill().await;
-        }
-    }
-}
-
-/// Starts the child again when it dies, at the address that the targets know, until that has failed too often.
-async fn keep(model: Model, running: Running, address: SocketAddr, mut stop: watch::Receiver<bool>) {
-    let mut running = running;
-    let mut failures = 0;
-    loop {
-        let born = Instant::now();
-        if !ended(&mut running, &mut stop).await {
-            return running.end().await;
-        }
-        if born.elapsed() > WELL {
-            failures = 0;
-        }
-        running = loop {
-            failures += 1;
-            if failures > RESTARTS {
-                return tracing::error!(model = model.name, "the model is given up");
-            }
-            tracing::warn!(model = model.name, "the model's process ended; it is started again");
-            let pause = PAUSE.saturating_mul(1 << failures.min(6));
-            let again = async {
-                tokio::time::sleep(pause).await;
-                spawn(&model, Some(address)).await
-            };
-            let again = tokio::select! {
-                _ = stopped(&mut stop) => return,
-                again = again => again,
-            };
-            match again {
-                Ok((running, _)) => break running,
-                Err(error) => tracing::warn!(model = model.name, error, "the model does not start"),
-            }
-        };
-    }
-}
-
-/// Waits for the child to end (true), or for everything to end (false).
-async fn ended(running: &mut Running, stop: &mut watch::Receiver<bool>) -> bool {
-    tokio::select! {
-        () = stopped(stop) => false,
-        _ = running.child.wait() => true,
-    }
-}
-
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
-}
-
 async fn spawn(model: &Model, address: Option<SocketAddr>) -> Result<(Running, SocketAddr), String> {
     let failed = |what: &str| format!("the model {} does not start: {what}", model.gguf.display());
-    let program = std::env::current_exe().map_err(|error| failed(&error.to_string()))?;
-    let mut command = Command::new(program);
-    command.args(["model", "--child", "--name", &model.name, "--gguf"]).arg(&model.gguf);
+    let mut arguments: Vec<OsString> =
+        ["model", "--child", "--name", &model.name, "--gguf"].map(Into::into).to_vec();
+    arguments.push(model.gguf.clone().into());
     if let Some(address) = address {
-        command.arg("--listen").arg(address.to_string());
+        arguments.extend(["--listen".into(), address.to_string().into()]);
     }
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().map_err(|error| failed(&error.to_string()))?;
-    let stdout = child.stdout.take().ok_or_else(|| failed("its output cannot be read"))?;
-    let life = child.stdin.take().ok_or_else(|| failed("it has no input"))?;
-    let mut lines = BufReader::new(stdout).lines();
-    let line = tokio::time::timeout(LOAD, lines.next_line()).await;
-    let line = line.map_err(|_| failed(&format!("it took more than {} s to load", LOAD.as_secs())))?;
-    let line = line.ok().flatten().ok_or_else(|| failed("it ended while it was loading"))?;
-    let address = line.trim().parse().map_err(|_| failed(line.trim()))?;
-    Ok((Running { child, life }, address))
+    let (running, line) = child::start(&arguments, "", LOAD).await.map_err(|why| failed(&why))?;
+    let address = line.parse().map_err(|_| failed(&line))?;
+    Ok((running, address))
 }
 
 fn one_line(text: &str) -> String {

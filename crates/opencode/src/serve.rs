@@ -1,7 +1,5 @@
 //! `opencode serve`: the platform on this machine.
 
-use std::collections::HashMap;
-
 use opencode_core::isolate::Isolate;
 use opencode_native::Options;
 use tokio::net::TcpListener;
@@ -10,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::args::Serve;
 use crate::data::Data;
 use crate::models::{self, Local};
-use crate::{log, say, setup, welcome};
+use crate::{log, sandbox, say, setup, welcome};
 
 /// Serves until Ctrl-C or SIGTERM; a second one ends the process at once. The error is one line.
 pub fn run(options: Serve) -> Result<(), String> {
@@ -36,11 +34,20 @@ pub fn run(options: Serve) -> Result<(), String> {
             .and_then(|()| TcpListener::from_std(listen))
             .map_err(|error| format!("{address} cannot be listened on: {error}"))?;
         let mut shutdown = Shutdown::new()?;
-        let local = tokio::select! {
-            local = Local::start(models) => local?,
+        let code = async {
+            match () {
+                () if options.no_sandbox => sandbox::Local::absent("it was started with --no-sandbox"),
+                // Another one is configured.
+                () if !found.config.sandbox.function.is_empty() => sandbox::Local::absent(""),
+                () => sandbox::Local::start().await,
+            }
+        };
+        let (local, code) = tokio::select! {
+            (local, code) = async { tokio::join!(Local::start(models), code) } => (local?, code),
             () = shutdown.next() => return Ok(()),
         };
         base.local = local.rows();
+        base.sandbox = code.configured.clone();
         let development = base.development.is_some().then(|| data.path().join(setup::DEV_KEY));
         let isolate = Isolate::new(base)?;
         let text = welcome::text(address, isolate.snapshot().config(), development.as_deref());
@@ -50,14 +57,14 @@ pub fn run(options: Serve) -> Result<(), String> {
             isolate,
             settings: options.config,
             tick: options.tick,
-            secrets: HashMap::new(),
+            secrets: code.secrets.clone(),
         };
         let ready = async {
             say(&text);
             shutdown.wait().await;
         };
         let ended = opencode_native::run(options, ready).await;
-        local.stop().await;
+        tokio::join!(local.stop(), code.stop());
         ended
     })
 }
