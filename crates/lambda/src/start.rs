@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opencode_core::catalog;
+use opencode_core::config::sandbox::Sandbox;
 use opencode_core::identity::key::SECRET_NAME;
 use opencode_core::isolate::{Base, Isolate};
 
@@ -50,6 +51,7 @@ impl Start {
             ceiling: Some(ceiling(set)?),
             max_body: MAX_BODY,
             found: catalog::discover(set),
+            sandbox: sandbox(set),
             ..Base::default()
         };
         let isolate = Isolate::new(base)?;
@@ -57,6 +59,21 @@ impl Start {
         Ok(Self { function, isolate, aws: Arc::new(aws) })
     }
 }
+
+/// The sandbox that was deployed with this function, for a configuration that names none.
+fn sandbox(set: impl Fn(&str) -> Option<String>) -> Sandbox {
+    let Some(function) = set("OPENCODE_SANDBOX_FUNCTION") else { return Sandbox::default() };
+    Sandbox {
+        function,
+        region: set("AWS_REGION").unwrap_or_default(),
+        answer_key: set(SEAL).map(|_| SEAL.to_owned()).unwrap_or_default(),
+        per_tenant: set("OPENCODE_SANDBOX_PER_TENANT").as_deref() != Some("false"),
+        ..Sandbox::default()
+    }
+}
+
+/// The name of the secret with which the sandbox seals its answers.
+const SEAL: &str = "SANDBOX_SEAL";
 
 /// The longest answer: the function's timeout less [`RESERVE`].
 fn ceiling(set: impl Fn(&str) -> Option<String>) -> Result<Duration, String> {
@@ -100,6 +117,19 @@ mod tests {
         let template = include_str!("../../../template.yaml");
         assert!(template.contains("    Timeout: 300\n"));
         assert!(template.contains("OPENCODE_TIMEOUT_SECONDS: '300'\n"));
+    }
+
+    #[test]
+    fn the_sandbox_of_the_deployment_is_used_with_its_seal() {
+        let sandbox =
+            |extra: &[(&str, &str)]| start(extra).unwrap().isolate.snapshot().config().sandbox.clone();
+        assert_eq!(sandbox(&[]).function, "");
+        let deployed = [("OPENCODE_SANDBOX_FUNCTION", "f"), ("SANDBOX_SEAL", "s")];
+        let found = sandbox(&deployed);
+        assert_eq!((found.function.as_str(), found.region.as_str()), ("f", "us-east-1"));
+        assert!(found.answer_key == "SANDBOX_SEAL" && found.per_tenant);
+        let shared = sandbox(&[deployed[0], ("OPENCODE_SANDBOX_PER_TENANT", "false")]);
+        assert!(shared.answer_key.is_empty() && !shared.per_tenant);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Checks what is deployed, without an account and without a network.
 
+use std::fs;
 use std::path::Path;
 
 use crate::artefacts::{self, LAMBDA_TOOLS, WORKER_TOOLS};
-use crate::failure::{Result, failed};
-use crate::process;
+use crate::failure::{Doing, Result, failed};
 use crate::size::{LAMBDA_BOUND, WASM_BOUND, gzipped, plain};
 use crate::tools::{Tools, set_up};
+use crate::{process, workspace};
 
 /// Builds the release artefacts and checks them with the deploy files.
 pub fn check() -> Result<()> {
@@ -26,6 +27,7 @@ pub fn checks<E: std::fmt::Debug>(
     tally.count("wrangler deploy --dry-run", built(worker.is_ok()));
     tally.count("sam validate --lint", validate(tools));
     tally.count("sam build", built(lambda.is_ok()));
+    tally.count("the sandbox's image and function", sandbox());
     let wasm = worker.ok().map(|folder| folder.join("index_bg.wasm"));
     tally.count("Worker, gzipped", within(wasm.as_deref().map(gzipped), WASM_BOUND));
     tally.count("Lambda binary", within(lambda.ok().map(plain), LAMBDA_BOUND));
@@ -40,6 +42,66 @@ fn built(succeeded: bool) -> Result<()> {
 
 fn validate(tools: &Tools) -> Result<()> {
     process::run(artefacts::sam(tools)?.args(["validate", "--lint", "--template-file", "template.yaml"]))
+}
+
+/// What must stand in the sandbox's Dockerfile and its part of the template, which no linter knows of. The image itself
+/// is built where there is a builder for images.
+fn sandbox() -> Result<()> {
+    let read = |file: &str| fs::read_to_string(workspace::root().join(file)).doing(format!("read {file}"));
+    let (image, template) = (read(IMAGE)?, read("template.yaml")?);
+    for source in sources(&image) {
+        if !workspace::root().join(source).exists() {
+            return failed(format!("{IMAGE} copies {source}, which is not there"));
+        }
+    }
+    let missing =
+        |text: &str, needed: &[&str]| needed.iter().find(|needed| !text.contains(**needed)).copied();
+    if let Some(missing) = missing(&image, &IMAGE_HAS) {
+        return failed(format!("{IMAGE} does not say {missing:?}"));
+    }
+    let function = section(&template, "  SandboxFunction:");
+    if let Some(missing) = missing(function, &FUNCTION_HAS) {
+        return failed(format!("template.yaml does not say {missing:?} of SandboxFunction"));
+    }
+    let role = section(&template, "  SandboxRole:");
+    if let Some(missing) = missing(role, &["Effect: Deny", "lambda:SourceFunctionArn"]) {
+        return failed(format!("template.yaml does not say {missing:?} of SandboxRole"));
+    }
+    if role.contains("logs:") || function.contains("AWS::Serverless::Function") {
+        return failed("the sandbox has more than it needs: logs, or the globals with their secrets");
+    }
+    Ok(())
+}
+
+const IMAGE: &str = "crates/sandbox/Dockerfile";
+/// A bootstrap that cannot be read, a user without power, nothing that gives more of it.
+const IMAGE_HAS: [&str; 4] =
+    ["--chmod=0111 /bootstrap", "-perm /6000", "USER 65534", "ENTRYPOINT [\"/bootstrap\"]"];
+/// The longest run and 3 s; a network that leads nowhere; tenants apart, or an end after every run.
+const FUNCTION_HAS: [&str; 6] = [
+    "PackageType: Image",
+    "Timeout: 303\n",
+    "VpcConfig:",
+    "PER_TENANT",
+    "never, always",
+    "OPENCODE_SANDBOX_SEAL",
+];
+
+/// What a Dockerfile copies from the checkout.
+fn sources(image: &str) -> impl Iterator<Item = &str> {
+    let copies = image.lines().filter(|line| line.starts_with("COPY ") && !line.contains("--from="));
+    copies.flat_map(|line| {
+        let words: Vec<_> = line.split(' ').skip(1).filter(|word| !word.starts_with("--")).collect();
+        words.split_last().map(|(_, sources)| sources.to_vec()).unwrap_or_default()
+    })
+}
+
+/// A resource of the template, up to the next one.
+fn section<'a>(template: &'a str, name: &str) -> &'a str {
+    let Some((_, rest)) = template.split_once(&format!("\n{name}\n")) else { return "" };
+    let next = |line: &str| line.starts_with("  ") && !line.starts_with("   ");
+    let length: usize = rest.split_inclusive('\n').take_while(|line| !next(line)).map(str::len).sum();
+    rest.get(..length).unwrap_or(rest)
 }
 
 fn within(size: Option<Result<u64>>, bound: u64) -> Result<()> {
@@ -79,6 +141,15 @@ mod tests {
         assert!(within(Some(Ok(10)), 10).is_ok());
         assert!(within(Some(Ok(11)), 10).is_err());
         assert!(within(None, 10).is_err());
+    }
+
+    #[test]
+    fn what_the_sandbox_needs_is_said() {
+        sandbox().unwrap();
+        let image = "COPY a /b\nCOPY --chmod=0111 c d /e\nCOPY --from=x /f /g\n";
+        assert_eq!(sources(image).collect::<Vec<_>>(), ["a", "c", "d"]);
+        assert_eq!(section("x:\n  A:\n    b: 1\n\n  C:\n    d: 2\n", "  A:"), "    b: 1\n\n");
+        assert_eq!(section("x:\n  A:\n    b: 1\n", "  A:"), "    b: 1\n");
     }
 
     #[test]

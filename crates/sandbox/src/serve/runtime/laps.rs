@@ -169,3 +169,6 @@ impl Answer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
