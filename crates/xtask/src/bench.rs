@@ -15,6 +15,7 @@ mod question;
 mod rivals;
 mod running;
 mod sample;
+mod sandbox;
 mod streams;
 mod tables;
 mod translation;
@@ -32,7 +33,7 @@ struct Bench {
     run: fn(&Options) -> Result<()>,
 }
 
-const BENCHES: [Bench; 4] = [
+const BENCHES: [Bench; 5] = [
     Bench {
         name: "overhead",
         what: "gateways beside each other, the Worker and the Lambda binary; writes target/bench/overhead.json",
@@ -50,6 +51,12 @@ const BENCHES: [Bench; 4] = [
         what: "a streamed token between every two dialects; writes target/bench/translation.json",
         keys: translation::keys,
         run: translation::run,
+    },
+    Bench {
+        name: "sandbox",
+        what: "a run of code beside the same bare and in other sandboxes; writes target/bench/sandbox.json",
+        keys: sandbox::keys,
+        run: sandbox::run,
     },
     Bench {
         name: "model",

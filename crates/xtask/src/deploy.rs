@@ -54,18 +54,16 @@ fn sandbox() -> Result<()> {
             return failed(format!("{IMAGE} copies {source}, which is not there"));
         }
     }
-    let missing =
-        |text: &str, needed: &[&str]| needed.iter().find(|needed| !text.contains(**needed)).copied();
-    if let Some(missing) = missing(&image, &IMAGE_HAS) {
-        return failed(format!("{IMAGE} does not say {missing:?}"));
+    if let Some(lacks) = missing(&image, &IMAGE_HAS) {
+        return failed(format!("{IMAGE} does not say {lacks:?}"));
     }
     let function = section(&template, "  SandboxFunction:");
-    if let Some(missing) = missing(function, &FUNCTION_HAS) {
-        return failed(format!("template.yaml does not say {missing:?} of SandboxFunction"));
+    if let Some(lacks) = missing(function, &FUNCTION_HAS) {
+        return failed(format!("template.yaml does not say {lacks:?} of SandboxFunction"));
     }
     let role = section(&template, "  SandboxRole:");
-    if let Some(missing) = missing(role, &["Effect: Deny", "lambda:SourceFunctionArn"]) {
-        return failed(format!("template.yaml does not say {missing:?} of SandboxRole"));
+    if let Some(lacks) = missing(role, &["Effect: Deny", "lambda:SourceFunctionArn"]) {
+        return failed(format!("template.yaml does not say {lacks:?} of SandboxRole"));
     }
     if role.contains("logs:") || function.contains("AWS::Serverless::Function") {
         return failed("the sandbox has more than it needs: logs, or the globals with their secrets");
@@ -86,6 +84,10 @@ const FUNCTION_HAS: [&str; 6] = [
     "never, always",
     "OPENCODE_SANDBOX_SEAL",
 ];
+
+fn missing<'a>(text: &str, needed: &[&'a str]) -> Option<&'a str> {
+    needed.iter().find(|needed| !text.contains(**needed)).copied()
+}
 
 /// What a Dockerfile copies from the checkout.
 fn sources(image: &str) -> impl Iterator<Item = &str> {

@@ -157,16 +157,16 @@ fn an_answer_that_is_refused_ends_the_environment() {
     }
 }
 
+type Change<'a> = &'a dyn Fn(&mut Rules);
+
 #[test]
 fn doubt_is_answered_and_then_ends_the_environment() {
     let left = tempfile::tempdir().unwrap();
     std::fs::write(left.path().join("left"), "").unwrap();
-    let scratch = vec![left.path().to_owned()];
-    let cases: [(Trust, Box<dyn FnOnce(&mut Rules)>); 3] = [
-        (Trust::Recycle, Box::new(|_| {})),
-        (Trust::Clean, Box::new(|rules| rules.recycle = true)),
-        (Trust::Clean, Box::new(|rules| rules.scratch = scratch)),
-    ];
+    let full = |rules: &mut Rules| rules.scratch.push(left.path().to_owned());
+    let every = |rules: &mut Rules| rules.recycle = true;
+    let cases: [(Trust, Change<'_>); 3] =
+        [(Trust::Recycle, &|_| {}), (Trust::Clean, &every), (Trust::Clean, &full)];
     for (trust, change) in cases {
         let (end, asked, _) = served(vec![event(WHOLE), status(202)], trust, change);
         let outcome: Outcome = serde_json::from_str(&asked[1].body).unwrap();
