@@ -83,7 +83,7 @@ use case;
 
 /// Every case.
 pub fn all() -> Vec<Case> {
-    let files: [&[Case]; 15] = [
+    let files: [&[Case]; 16] = [
         routes::CASES,
         answer::CASES,
         failover::CASES,
