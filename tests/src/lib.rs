@@ -9,6 +9,7 @@
 //! - [`model`]: the release binary in an empty folder, with the real model that it serves itself.
 //! - [`clients`]: the official SDKs, unmodified, against every host.
 //! - [`contract`]: what `/openapi.json` promises, held against a running host by schemathesis.
+//! - [`sandbox`]: hostile code, under every barrier, under Lambda's, and under none.
 //! - [`golden`]: dialects as we wrote them down, [`captures`]: as providers were recorded.
 //! - [`fuzz`]: what fuzzing found, replayed, and the bounds of what comes from outside.
 //! - [`tidy`]: the house's invariants as tests.
@@ -29,6 +30,7 @@ pub mod hosts;
 pub mod model;
 pub mod ports;
 pub mod runtime_api;
+pub mod sandbox;
 pub mod sim;
 pub mod sqs;
 pub mod sse;

@@ -8,10 +8,10 @@ use libtest_mimic::{Arguments, Trial};
 use tokio::runtime::Runtime;
 
 use crate::{
-    captures, child, clients, config, contract, faults, fuzz, golden, hosts, model, ports, sim, tidy,
+    captures, child, clients, config, contract, faults, fuzz, golden, hosts, model, ports, sandbox, sim, tidy,
 };
 
-const USAGE: &str = "usage: opencode-tests golden | captures | fuzz | sim | ports | hosts | faults | config | model | clients | contract | tidy | stores [filter]";
+const USAGE: &str = "usage: opencode-tests golden | captures | fuzz | sim | ports | hosts | faults | config | model | clients | contract | sandbox | tidy | stores [filter]";
 
 /// The runtime that every suite's servers and children live on.
 pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
@@ -34,6 +34,7 @@ pub fn main(mut args: Vec<String>) -> ExitCode {
         "config" => config::run(&arguments),
         "model" => model::run(&arguments),
         "contract" => contract::run(&arguments),
+        "sandbox" => sandbox::run(&arguments),
         "stores" => RUNTIME.block_on(hosts::stores::lend()).map(|()| true),
         _ => Err(USAGE.to_owned()),
     };

@@ -20,6 +20,12 @@ pub const CLIENTS_PYTHON: &str = "OPENCODE_CLIENTS_PYTHON";
 pub const NATIVE_BIN: &str = "OPENCODE_NATIVE_BIN";
 /// The Lambda bootstrap.
 pub const LAMBDA_BIN: &str = "OPENCODE_LAMBDA_BIN";
+/// The bootstrap of the sandbox's function.
+pub const SANDBOX_BIN: &str = "OPENCODE_SANDBOX_BIN";
+/// The folder of Python's packages that the sandbox's image has.
+pub const SANDBOX_PACKAGES: &str = "OPENCODE_SANDBOX_TEST_PACKAGES";
+/// The folder of esbuild's program.
+pub const SANDBOX_ESBUILD: &str = "OPENCODE_SANDBOX_TEST_ESBUILD";
 /// The Worker's bundle.
 pub const WORKER_DIR: &str = "OPENCODE_WORKER_DIR";
 /// The Worker's bundle with the `probe` feature.

@@ -37,12 +37,14 @@ pub enum Suite {
     Clients,
     /// `/openapi.json` against the native host.
     Contract,
+    /// Hostile code under every barrier, under Lambda's, and under none.
+    Sandbox,
     /// The deploy files and the artefacts' sizes.
     DeployCheck,
 }
 
 /// All suites, in the order they run.
-const ALL: [(Suite, &str); 14] = [
+const ALL: [(Suite, &str); 15] = [
     (Suite::Unit, "unit"),
     (Suite::Tidy, "tidy"),
     (Suite::Golden, "golden"),
@@ -56,6 +58,7 @@ const ALL: [(Suite, &str); 14] = [
     (Suite::Model, "model"),
     (Suite::Clients, "clients"),
     (Suite::Contract, "contract"),
+    (Suite::Sandbox, "sandbox"),
     (Suite::DeployCheck, "deploy-check"),
 ];
 

@@ -31,8 +31,12 @@ impl Stage {
             needs(&[Suite::Hosts, Suite::Faults, Suite::Config, Suite::Clients, Suite::DeployCheck]);
         let clients = needs(&[Suite::Model, Suite::Clients, Suite::Contract]);
         let probe = needs(&[Suite::Ports]);
-        let tools =
-            times.lap("tools", || set_up(&tools_for(release, probe, needs(&[Suite::Unit]), clients)))?;
+        let sandbox = needs(&[Suite::Sandbox]);
+        let mut wanted = tools_for(release, probe, needs(&[Suite::Unit]), clients);
+        if sandbox {
+            wanted.extend([Tool::Npm, Tool::Sandbox].into_iter().filter(|tool| !wanted.contains(tool)).collect::<Vec<_>>());
+        }
+        let tools = times.lap("tools", || set_up(&wanted))?;
         let mut build = |wanted: bool, name: &str, build: &dyn Fn() -> Result<PathBuf>| {
             if !wanted {
                 return failed("it is not needed");
@@ -81,6 +85,9 @@ impl Stage {
             ("OPENCODE_TOOLS_CARGO_LAMBDA", Some(self.tools.python_folder().join("cargo-lambda"))),
             ("OPENCODE_CLIENTS_NODE", Some(self.tools.clients_folder())),
             ("OPENCODE_CLIENTS_PYTHON", Some(self.tools.clients_python())),
+            ("OPENCODE_SANDBOX_BIN", self.binary("opencode-sandbox").ok()),
+            ("OPENCODE_SANDBOX_TEST_PACKAGES", Some(self.tools.sandbox_packages())),
+            ("OPENCODE_SANDBOX_TEST_ESBUILD", self.tools.esbuild().parent().map(Path::to_owned)),
             ("OPENCODE_NATIVE_BIN", self.binary("opencode").ok()),
             ("OPENCODE_RELEASE_BIN", self.native.as_ref().ok().cloned()),
             ("OPENCODE_LAMBDA_BIN", self.lambda.as_ref().ok().cloned()),

@@ -42,6 +42,22 @@ pub fn python(to: &Path, list: &str) -> Result<()> {
     process::run(process::program(to.join("bin/python")).args(options).arg(list))
 }
 
+/// Where a sandbox finds Python: a version manager's own lies in its owner's home, which no other user may enter.
+const PYTHONS: [&str; 2] = ["/usr/local/bin/python3", "/usr/bin/python3"];
+
+/// Packages in the plain folder `packages`, for the Python that a sandbox finds; brought by an environment's pip, since
+/// that Python may have none.
+pub fn packages(to: &Path, list: &str) -> Result<()> {
+    let python = PYTHONS.into_iter().find(|path| Path::new(path).exists()).unwrap_or("python3");
+    let ask = ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"];
+    let version = process::output(process::program(python).args(ask)).unwrap_or_default();
+    process::run(process::program("python3").args(["-m", "venv"]).arg(to.join("pip")))?;
+    let mut pip = process::program(to.join("pip/bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+    pip.args(["--only-binary=:all:", "--python-version", version.trim(), "--target"]).arg(to.join("packages"));
+    process::run(pip.arg("-r").arg(lists().join(list)))
+}
+
 /// The SDKs: npm's in `node_modules`, PyPI's and schemathesis in the environment `python`.
 pub fn clients(to: &Path) -> Result<()> {
     npm(to, "clients")?;

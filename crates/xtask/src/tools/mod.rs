@@ -21,6 +21,8 @@ pub enum Tool {
     Python,
     /// The official SDKs of npm and PyPI, and schemathesis.
     Clients,
+    /// The packages that Python programs find in the sandbox.
+    Sandbox,
     /// DynamoDB Local and ElasticMQ.
     Java,
     /// Builds a Worker's bundle.
@@ -30,8 +32,16 @@ pub enum Tool {
 }
 
 /// All of them, the quick ones first.
-pub const ALL: [Tool; 7] =
-    [Tool::Rust, Tool::Npm, Tool::Python, Tool::Clients, Tool::Java, Tool::WorkerBuild, Tool::WasmBindgen];
+pub const ALL: [Tool; 8] = [
+    Tool::Rust,
+    Tool::Npm,
+    Tool::Python,
+    Tool::Clients,
+    Tool::Sandbox,
+    Tool::Java,
+    Tool::WorkerBuild,
+    Tool::WasmBindgen,
+];
 
 /// The version of `worker-build`: that of the `worker` library.
 const WORKER_BUILD: &str = "0.8.7";
@@ -39,6 +49,7 @@ const NPM_PACKAGES: &str = include_str!("../../tools/npm/package-lock.json");
 const PYTHON_PACKAGES: &str = include_str!("../../tools/requirements.txt");
 const CLIENTS_NPM: &str = include_str!("../../tools/clients/package-lock.json");
 const CLIENTS_PYTHON: &str = include_str!("../../tools/clients/requirements.txt");
+const SANDBOX_PACKAGES: &str = include_str!("../../tools/sandbox.txt");
 const JAVA_PACKAGES: &str = include_str!("../../tools/pom.xml");
 
 /// Where the tools are.
@@ -46,6 +57,7 @@ pub struct Tools {
     npm: PathBuf,
     python: PathBuf,
     clients: PathBuf,
+    sandbox: PathBuf,
     java: PathBuf,
     worker_build: PathBuf,
     wasm_bindgen: PathBuf,
@@ -77,6 +89,7 @@ pub fn set_up(wanted: &[Tool]) -> Result<Tools> {
             Tool::Npm => folders(tool)?.fill(|to| install::npm(to, "npm"))?,
             Tool::Python => folders(tool)?.fill(|to| install::python(to, "requirements.txt"))?,
             Tool::Clients => folders(tool)?.fill(install::clients)?,
+            Tool::Sandbox => folders(tool)?.fill(|to| install::packages(to, "sandbox.txt"))?,
             Tool::Java => folders(tool)?.fill(install::java)?,
             Tool::WorkerBuild => folders(tool)?.fill(|to| install::worker_build(WORKER_BUILD, to))?,
             Tool::WasmBindgen => {
@@ -90,6 +103,7 @@ pub fn set_up(wanted: &[Tool]) -> Result<Tools> {
         npm: path(Tool::Npm)?.join("node_modules"),
         python: path(Tool::Python)?.join("bin"),
         clients: path(Tool::Clients)?,
+        sandbox: path(Tool::Sandbox)?.join("packages"),
         java: path(Tool::Java)?.join("lib"),
         worker_build: path(Tool::WorkerBuild)?.join("bin/worker-build"),
         wasm_bindgen: path(Tool::WasmBindgen)?.join("bin/wasm-bindgen"),
@@ -103,6 +117,7 @@ fn directory(tool: Tool) -> Result<String> {
         Tool::Npm => format!("npm-{}", folder::digest(NPM_PACKAGES)),
         Tool::Python => format!("python-{}", folder::digest(PYTHON_PACKAGES)),
         Tool::Clients => format!("clients-{}", folder::digest(&[CLIENTS_NPM, CLIENTS_PYTHON].concat())),
+        Tool::Sandbox => format!("sandbox-{}", folder::digest(SANDBOX_PACKAGES)),
         Tool::Java => format!("java-{}", folder::digest(JAVA_PACKAGES)),
         Tool::WorkerBuild => format!("worker-build-{WORKER_BUILD}"),
         Tool::WasmBindgen => format!("wasm-bindgen-cli-{}", workspace::locked_version("wasm-bindgen")?),
@@ -153,6 +168,11 @@ impl Tools {
     /// The Python that knows the SDK; schemathesis lies beside it.
     pub fn clients_python(&self) -> PathBuf {
         self.clients.join("python/bin/python")
+    }
+
+    /// The folder with the packages of the sandbox's Python.
+    pub fn sandbox_packages(&self) -> PathBuf {
+        self.sandbox.clone()
     }
 
     /// The folder with all jars and their native libraries.

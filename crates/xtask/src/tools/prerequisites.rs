@@ -27,10 +27,16 @@ pub fn check(wanted: &[Tool], missing: &[Tool]) -> Result<()> {
             "npm is needed to install wrangler and the SDKs: install npm (any Node will do).".to_owned(),
         );
     }
-    if from(Tool::Python) && !python_has_venv() {
+    if (from(Tool::Python) || missing.contains(&Tool::Sandbox)) && !python_has_venv() {
         lacking.push(
-            "python3 with its venv module is needed to install SAM and the SDKs: install python3-venv."
+            "python3 with its venv module is needed to install SAM, the SDKs and the sandbox's packages: install \
+             python3-venv."
                 .to_owned(),
+        );
+    }
+    if wanted.contains(&Tool::Sandbox) && !["unshare", "setpriv", "ip"].into_iter().all(process::on_path) {
+        lacking.push(
+            "unshare, setpriv and ip are needed to attack the sandbox: install util-linux and iproute2.".to_owned(),
         );
     }
     if missing.contains(&Tool::Java) && !process::on_path("mvn") {

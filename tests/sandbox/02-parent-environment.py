@@ -1,0 +1,3 @@
+from attack import attempt, parent
+
+attempt("environ", lambda: print(open(f"/proc/{parent}/environ").read()))

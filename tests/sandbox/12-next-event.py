@@ -1,0 +1,3 @@
+from attack import attempt, event, reached
+
+attempt("next", lambda: event(), reached)

@@ -1,0 +1,13 @@
+import os
+
+from attack import escaped, tried
+
+made = 0
+try:
+    while made < 60_000:
+        os.close(os.open(f"file-{made}", os.O_CREAT | os.O_WRONLY))
+        made += 1
+except OSError as error:
+    tried(f"{made}: {error!r}")
+else:
+    escaped(f"{made} files")

@@ -1,0 +1,5 @@
+import numpy
+
+from attack import tried
+
+tried(numpy.arange(1000).reshape(10, 100).sum())
