@@ -32,7 +32,8 @@ pub fn program(name: &str) -> Result<String, String> {
 /// An execution of a file, with the helpers of all attacks beside it.
 pub fn execution(name: &str) -> Result<Execution, String> {
     let language = if name.ends_with(".js") { "javascript" } else { "python" };
-    let helpers = File { name: "attack.py".to_owned(), content: program("attack.py")?, encoding: Encoding::Utf8 };
+    let helpers =
+        File { name: "attack.py".to_owned(), content: program("attack.py")?, encoding: Encoding::Utf8 };
     let mut run = Execution::of(language, &program(name)?);
     run.files = vec![helpers];
     run.nonce = "a nonce".to_owned();

@@ -18,8 +18,13 @@ const FIRST: usize = 200;
 /// What may be more at the end, in bytes: allocators keep some.
 const GROWTH: u64 = 8 * 1024 * 1024;
 /// Runs that leave something in every way that there is.
-const HOSTILE: [&str; 5] =
-    ["19-leave-a-canary.py", "25-leave-startup-files.py", "27-daemon.py", "41-grandchild-holds-pipe.py", "60-alternating.py"];
+const HOSTILE: [&str; 5] = [
+    "19-leave-a-canary.py",
+    "25-leave-startup-files.py",
+    "27-daemon.py",
+    "41-grandchild-holds-pipe.py",
+    "60-alternating.py",
+];
 
 /// The one test of this kind.
 pub fn trials(setup: Setup, parts: &Arc<Parts>) -> Vec<Trial> {
@@ -36,7 +41,8 @@ struct Sample {
 }
 
 fn run(setup: Setup, parts: &Parts) -> Result<(), String> {
-    let warm: &[(&str, &str)] = if setup == Setup::Full { &[("OPENCODE_SANDBOX_WARM", "python")] } else { &[] };
+    let warm: &[(&str, &str)] =
+        if setup == Setup::Full { &[("OPENCODE_SANDBOX_WARM", "python")] } else { &[] };
     let mut place = Place::start(setup, parts, warm)?;
     place.canaries.push("canary-run-".to_owned());
     let (mut first, mut last) = (None, None);
@@ -61,7 +67,9 @@ fn ask(count: usize, place: &Place) -> Result<Ask, String> {
     let hostile = count % 10 == 3;
     let mut run = match hostile {
         true => case::execution(HOSTILE[count / 10 % HOSTILE.len()])?,
-        false => case::execution("60-alternating.py").map(|run| Execution { code: looking(&run.code), ..run })?,
+        false => {
+            case::execution("60-alternating.py").map(|run| Execution { code: looking(&run.code), ..run })?
+        }
     };
     run.stdin = place.canary(&format!("run-{count}"));
     let tenant = ["acme", "globex"][count % 2];

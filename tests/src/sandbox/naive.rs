@@ -117,7 +117,8 @@ fn outcome(mut child: Child, execution: &Value) -> Value {
     let _ = done.send(());
     let stdout = String::from_utf8(stdout).expect("output is text");
     // What a harness inside would have said.
-    let said: Option<Value> = stdout.trim_end().lines().last().and_then(|line| serde_json::from_str(line).ok());
+    let said: Option<Value> =
+        stdout.trim_end().lines().last().and_then(|line| serde_json::from_str(line).ok());
     if let Some(said) = said.filter(|said| said["status"].is_string()) {
         return said;
     }
@@ -133,7 +134,8 @@ fn outcome(mut child: Child, execution: &Value) -> Value {
 }
 
 fn collect(folder: &Path, artifacts: &mut Vec<Value>) {
-    let mut paths: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let mut paths: Vec<_> =
+        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     paths.sort();
     for path in paths {
         if path.is_dir() {

@@ -63,7 +63,16 @@ impl Place {
             "canaries": canaries.iter().map(|(place, text)| ((*place).to_owned(), text.as_str().into())).collect::<serde_json::Map<_, _>>(),
         });
         let mut command = Command::new("unshare");
-        command.args(["--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--net", "--ipc", "--uts"]);
+        command.args([
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount",
+            "--mount-proc",
+            "--net",
+            "--ipc",
+            "--uts",
+        ]);
         if !rustix::process::geteuid().is_root() {
             command.args(["--user", "--map-root-user"]);
         }

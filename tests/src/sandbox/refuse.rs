@@ -37,8 +37,12 @@ const REFUSED: [(&str, i64); 23] = [
     ("mount_setattr", 442),
 ];
 /// Calls that a kernel of version 5.10 does not have, and `clone3`, whose flags no filter can read.
-const MISSING: [(&str, i64); 4] =
-    [("clone3", 435), ("landlock_create_ruleset", 444), ("landlock_add_rule", 445), ("landlock_restrict_self", 446)];
+const MISSING: [(&str, i64); 4] = [
+    ("clone3", 435),
+    ("landlock_create_ruleset", 444),
+    ("landlock_add_rule", 445),
+    ("landlock_restrict_self", 446),
+];
 const CLONE: i64 = 56;
 /// `CLONE_NEWNS`, `CLONE_NEWCGROUP`, `CLONE_NEWUTS`, `CLONE_NEWIPC`, `CLONE_NEWUSER`, `CLONE_NEWPID`, `CLONE_NEWNET`.
 const NAMESPACES: [u64; 7] =
@@ -75,7 +79,8 @@ fn missing() -> Result<BpfProgram, seccompiler::BackendError> {
 
 fn refused() -> Result<BpfProgram, seccompiler::BackendError> {
     const EPERM: u32 = 1;
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.iter().map(|(_, call)| (*call, Vec::new())).collect();
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
+        REFUSED.iter().map(|(_, call)| (*call, Vec::new())).collect();
     let namespaces = NAMESPACES.into_iter().map(|flag| {
         let has = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(flag), flag)?;
         SeccompRule::new(vec![has])

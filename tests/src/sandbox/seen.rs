@@ -115,7 +115,12 @@ impl Seen {
             }
         };
         let line = |word: &str| {
-            told.lines().find(|line| line.contains(word)).unwrap_or_default().chars().take(300).collect::<String>()
+            told.lines()
+                .find(|line| line.contains(word))
+                .unwrap_or_default()
+                .chars()
+                .take(300)
+                .collect::<String>()
         };
         let canary = self.canaries.iter().find(|canary| told.contains(canary.as_str()));
         note(Sign::Told, canary.is_some(), &|| canary.cloned().unwrap_or_default());
@@ -145,7 +150,8 @@ impl Seen {
         note(Sign::Grown, peak > GROWN, &|| format!("{peak} bytes"));
         note(Sign::TooLarge, self.problem.as_deref() == Some("too large"), &|| self.summary());
         let page = |content: &[u8]| content.starts_with(b"<");
-        let mistyped = self.artifacts().into_iter().find(|(_, media, content)| media == "image/png" && page(content));
+        let mistyped =
+            self.artifacts().into_iter().find(|(_, media, content)| media == "image/png" && page(content));
         note(Sign::Mistyped, mistyped.is_some(), &|| format!("{mistyped:?}"));
         signs
     }

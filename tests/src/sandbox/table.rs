@@ -5,8 +5,8 @@ use opencode_core::sandbox::{Encoding, Execution, File};
 
 use super::seen::Sign;
 use super::seen::Sign::{
-    Changed, Forged, Grown, Hung, Left, Logged, Lost, Mistyped, Poisoned, Reached, Received, Said, Survivor, Told,
-    TooLarge,
+    Changed, Forged, Grown, Hung, Left, Logged, Lost, Mistyped, Poisoned, Reached, Received, Said, Survivor,
+    Told, TooLarge,
 };
 
 /// What must come of it where something protects.
@@ -170,7 +170,11 @@ pub const ROWS: &[Row] = &[
     row(18, "18-write-outside.py", falls(Said)).recorded(&[Reached]),
     row(19, "19-leave-a-canary.py", falls(Said)).play(Play::Then(LOOK)),
     row(20, "20-leave-and-hang.py", falls(Said)).play(Play::Reset("all", LOOK)),
-    row(20, "20-leave-and-hang.py", falls(Said)).play(Play::Then(LOOK)).args(&["until-killed"]).ends(&["timeout"]).shape(BRIEF),
+    row(20, "20-leave-and-hang.py", falls(Said))
+        .play(Play::Then(LOOK))
+        .args(&["until-killed"])
+        .ends(&["timeout"])
+        .shape(BRIEF),
     row(21, "21-one-large-file.py", falls(Said)).ends(&["disk", "error", "killed"]),
     row(22, "22-many-files.py", falls(Said)).ends(&["files", "disk", "error"]),
     row(23, "23-deep-and-odd-names.py", falls(Left)).ends(&["ok", "error", "files"]),
@@ -181,7 +185,10 @@ pub const ROWS: &[Row] = &[
     row(27, "27-daemon.py", falls(Survivor)),
     row(28, "28-kill-parent.py", falls(Lost)).args(&["STOP"]).recorded(&[Lost, Hung]),
     row(28, "28-kill-parent.py", falls(Lost)).args(&["KILL"]).recorded(&[Lost]),
-    row(28, "28-kill-parent.py", falls(Lost)).args(&["ALL"]).recorded(&[Lost]).ends(&["ok", "error", "killed"]),
+    row(28, "28-kill-parent.py", falls(Lost))
+        .args(&["ALL"])
+        .recorded(&[Lost])
+        .ends(&["ok", "error", "killed"]),
     row(29, "29-limits-of-parent.py", falls(Changed)).recorded(&[Changed, Poisoned, Reached]),
     row(30, "30-priority-of-parent.py", falls(Changed)).recorded(&[Changed, Poisoned, Reached]),
     row(31, "31-namespaces.py", falls(Said)),
@@ -209,7 +216,9 @@ pub const ROWS: &[Row] = &[
     row(45, "45-special-files.py", falls(Hung)),
     row(46, "46-swapped-links.py", falls(Survivor)).ends(&["ok"]),
     row(47, "47-mistyped.py", falls(Mistyped)).ends(&["ok"]),
-    row(48, "48-large-artifacts.py", falls(TooLarge)).ends(&["ok"]).shape(|run| run.limits.disk_bytes = 64 << 20),
+    row(48, "48-large-artifacts.py", falls(TooLarge))
+        .ends(&["ok"])
+        .shape(|run| run.limits.disk_bytes = 64 << 20),
     // What is sent.
     row(49, "49-names.json", falls(Left)).play(Play::Refused),
     row(50, "50-code.json", falls(Lost)).play(Play::Taken),
@@ -220,8 +229,9 @@ pub const ROWS: &[Row] = &[
     row(53, "53-kernel.py", falls(Reached)).recorded(&[Reached]),
     row(54, "54-own-program.py", falls(Told)),
     row(55, "55-other-abi.py", falls(Reached)).recorded(&[Reached]),
-    row(56, "56-setuid.py", falls(Told))
-        .lambda(Expected::NotApplicable("the image is not built here; its Dockerfile removes every such file")),
+    row(56, "56-setuid.py", falls(Told)).lambda(Expected::NotApplicable(
+        "the image is not built here; its Dockerfile removes every such file",
+    )),
     // The network.
     row(57, "57-network.py", falls(Received)).recorded(&[Reached]),
     row(58, "58-metadata.py", falls(Told)),

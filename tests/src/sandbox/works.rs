@@ -20,7 +20,12 @@ struct Work {
     holds: fn(&Seen) -> bool,
 }
 
-const fn work(name: &'static str, language: &'static str, code: &'static str, holds: fn(&Seen) -> bool) -> Work {
+const fn work(
+    name: &'static str,
+    language: &'static str,
+    code: &'static str,
+    holds: fn(&Seen) -> bool,
+) -> Work {
     Work { name, language, code, shape: |_| {}, holds }
 }
 
@@ -171,7 +176,9 @@ fn isolation(setup: Setup, parts: &Parts) -> Result<(), String> {
     let seen = Place::start(setup, parts, &[])?.run(&case::execution("plain.py")?)?;
     let isolation = member(&seen, "isolation");
     let expected = match setup {
-        Setup::Full => json!({ "profile": "full", "seccomp": true, "no_new_privs": true, "nondumpable": true }),
+        Setup::Full => {
+            json!({ "profile": "full", "seccomp": true, "no_new_privs": true, "nondumpable": true })
+        }
         _ => json!({ "profile": "lambda", "seccomp": false, "landlock_abi": 0, "nondumpable": true }),
     };
     let same = expected.as_object().into_iter().flatten().all(|(name, value)| isolation[name] == *value);
@@ -234,7 +241,9 @@ fn is_png(bytes: &[u8]) -> bool {
             return false;
         }
         if kinds.is_empty() {
-            let number = |at: usize| content.get(at..at + 4).map(|four| u32::from_be_bytes(four.try_into().unwrap_or_default()));
+            let number = |at: usize| {
+                content.get(at..at + 4).map(|four| u32::from_be_bytes(four.try_into().unwrap_or_default()))
+            };
             if !(0..=4).step_by(4).all(|at| number(at).is_some_and(|size| (100..=4096).contains(&size))) {
                 return false;
             }
@@ -242,5 +251,7 @@ fn is_png(bytes: &[u8]) -> bool {
         kinds.push(kind.to_vec());
         rest = tail;
     }
-    rest.is_empty() && kinds.first().is_some_and(|kind| kind == b"IHDR") && kinds.last().is_some_and(|kind| kind == b"IEND")
+    rest.is_empty()
+        && kinds.first().is_some_and(|kind| kind == b"IHDR")
+        && kinds.last().is_some_and(|kind| kind == b"IEND")
 }

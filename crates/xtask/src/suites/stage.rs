@@ -34,7 +34,12 @@ impl Stage {
         let sandbox = needs(&[Suite::Sandbox]);
         let mut wanted = tools_for(release, probe, needs(&[Suite::Unit]), clients);
         if sandbox {
-            wanted.extend([Tool::Npm, Tool::Sandbox].into_iter().filter(|tool| !wanted.contains(tool)).collect::<Vec<_>>());
+            wanted.extend(
+                [Tool::Npm, Tool::Sandbox]
+                    .into_iter()
+                    .filter(|tool| !wanted.contains(tool))
+                    .collect::<Vec<_>>(),
+            );
         }
         let tools = times.lap("tools", || set_up(&wanted))?;
         let mut build = |wanted: bool, name: &str, build: &dyn Fn() -> Result<PathBuf>| {

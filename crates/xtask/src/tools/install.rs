@@ -54,7 +54,8 @@ pub fn packages(to: &Path, list: &str) -> Result<()> {
     process::run(process::program("python3").args(["-m", "venv"]).arg(to.join("pip")))?;
     let mut pip = process::program(to.join("pip/bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
-    pip.args(["--only-binary=:all:", "--python-version", version.trim(), "--target"]).arg(to.join("packages"));
+    pip.args(["--only-binary=:all:", "--python-version", version.trim(), "--target"])
+        .arg(to.join("packages"));
     process::run(pip.arg("-r").arg(lists().join(list)))
 }
 

@@ -36,7 +36,8 @@ pub fn check(wanted: &[Tool], missing: &[Tool]) -> Result<()> {
     }
     if wanted.contains(&Tool::Sandbox) && !["unshare", "setpriv", "ip"].into_iter().all(process::on_path) {
         lacking.push(
-            "unshare, setpriv and ip are needed to attack the sandbox: install util-linux and iproute2.".to_owned(),
+            "unshare, setpriv and ip are needed to attack the sandbox: install util-linux and iproute2."
+                .to_owned(),
         );
     }
     if missing.contains(&Tool::Java) && !process::on_path("mvn") {

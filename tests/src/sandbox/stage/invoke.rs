@@ -15,8 +15,10 @@ pub async fn invoke(ready: &Value, tenant: &str, event: &str) -> Result<String, 
     let host = endpoint.strip_prefix("http://").unwrap_or_default();
     let path = format!("/2015-03-31/functions/{}/invocations", text("function"));
     let headers = [("host", host), ("x-amz-tenant-id", tenant)];
-    let request = Request { method: "POST", path: &path, query: "", headers: &headers, body: event.as_bytes() };
-    let credentials = Credentials { id: text("access_key_id"), secret: text("secret_access_key"), token: None };
+    let request =
+        Request { method: "POST", path: &path, query: "", headers: &headers, body: event.as_bytes() };
+    let credentials =
+        Credentials { id: text("access_key_id"), secret: text("secret_access_key"), token: None };
     let scope = Scope { region: text("region"), service: "lambda" };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let now = Time(u64::try_from(now).unwrap_or_default());

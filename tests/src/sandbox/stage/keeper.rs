@@ -61,7 +61,8 @@ impl Keeper {
             let mut line = String::new();
             let stdout = child.stdout.take().ok_or("it has no output")?;
             BufReader::new(stdout).read_line(&mut line).map_err(|error| error.to_string())?;
-            self.ready = serde_json::from_str(&line).map_err(|_| format!("it says {line:?}: {}", self.log()))?;
+            self.ready =
+                serde_json::from_str(&line).map_err(|_| format!("it says {line:?}: {}", self.log()))?;
             return Ok(());
         }
         let pid = Arc::clone(&self.pid);
@@ -96,9 +97,13 @@ impl Keeper {
             .env("OPENCODE_SANDBOX_PYTHON", "/usr/bin/python3.11")
             .env("OPENCODE_SANDBOX_PACKAGES", PACKAGES)
             .env("OPENCODE_SANDBOX_ESBUILD", format!("{ESBUILD}/esbuild"))
-            .envs(plan.told["variables"].as_object().into_iter().flatten().map(|(name, value)| {
-                (name.clone(), value.as_str().unwrap_or_default().to_owned())
-            }))
+            .envs(
+                plan.told["variables"]
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())),
+            )
             .current_dir("/")
             .stderr(Stdio::piped());
         match plan.setup {
@@ -139,10 +144,10 @@ impl Keeper {
     /// `asked` has `tenant`, `event`, `wall_ms`, and `reset`: end what is under test in the middle of the run, with all
     /// its processes (`all`) or as far as its process group goes (`group`).
     pub fn invoke(&mut self, asked: &Value) -> Value {
-        if !self.is_running() {
-            if let Err(why) = self.start() {
-                return json!({ "problem": format!("it cannot be started again: {why}"), "survey": {} });
-            }
+        if !self.is_running()
+            && let Err(why) = self.start()
+        {
+            return json!({ "problem": format!("it cannot be started again: {why}"), "survey": {} });
         }
         let event = asked["event"].as_str().unwrap_or_default().to_owned();
         let before: BTreeSet<i32> = survey::pids().collect();
@@ -171,7 +176,11 @@ impl Keeper {
             std::thread::spawn(end_environments_when_marked);
         }
         let waited = RUNTIME.block_on(async {
-            tokio::time::timeout(patience(asked) + Duration::from_secs(7), invoke::invoke(&self.ready, tenant, event)).await
+            tokio::time::timeout(
+                patience(asked) + Duration::from_secs(7),
+                invoke::invoke(&self.ready, tenant, event),
+            )
+            .await
         });
         let seen = look();
         match waited {

@@ -94,7 +94,9 @@ impl Lambda {
 
     /// Waits for an answer; `None` where the process ends first, or the time is up.
     pub fn answer(&self, patience: Duration, alive: impl Fn() -> bool) -> Option<(Answer, Value)> {
-        self.until(patience, &alive, |inner| inner.running.as_ref().and_then(|running| running.answer.clone()))
+        self.until(patience, &alive, |inner| {
+            inner.running.as_ref().and_then(|running| running.answer.clone())
+        })
     }
 
     /// Waits until the function goes on after its answer; `false` where it ends instead.
@@ -120,7 +122,7 @@ impl Lambda {
                 return look(&self.inner());
             }
             let wait = tokio::time::timeout(Duration::from_millis(20), changes.changed());
-            let _ = RUNTIME.block_on(async { wait.await });
+            let _ = RUNTIME.block_on(wait);
         }
     }
 
@@ -176,7 +178,8 @@ impl Lambda {
         };
         let seen = look();
         self.change(|inner| {
-            let running = inner.running.as_mut().filter(|running| running.id == id && running.answer.is_none());
+            let running =
+                inner.running.as_mut().filter(|running| running.id == id && running.answer.is_none());
             match running {
                 Some(running) => {
                     let status = if matches!(answer, Answer::TooLarge) { 413 } else { 202 };

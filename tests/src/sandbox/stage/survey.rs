@@ -140,7 +140,8 @@ fn walk(folder: &Path, depth: u32, found: &mut Vec<String>) {
         let Ok(kind) = entry.file_type() else { continue };
         if kind.is_dir() && depth < 64 {
             walk(&entry.path(), depth + 1, found);
-        } else if !kind.is_socket() && !is_ours(&entry.path().display().to_string()) && found.len() < 100_000 {
+        } else if !kind.is_socket() && !is_ours(&entry.path().display().to_string()) && found.len() < 100_000
+        {
             found.push(entry.path().display().to_string());
         }
     }
