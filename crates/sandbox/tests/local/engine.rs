@@ -30,8 +30,9 @@ fn code_runs_and_is_reported() {
 
 #[test]
 fn neither_the_seal_nor_the_runtime_api_is_in_the_codes_environment() {
-    let outcome =
-        local().execute("a", &Execution::of("bash", "env; cat /proc/$PPID/environ; ls /tmp/*/*/api"));
+    let mut execution = Execution::of("bash", "env; cat /proc/$PPID/environ; ls $1/*/*/api");
+    execution.args = vec![std::env::temp_dir().display().to_string()];
+    let outcome = local().execute("a", &execution);
     let all = outcome.stdout + &outcome.stderr;
     assert!(all.contains("HOME=") && !all.contains("OPENCODE_SANDBOX"), "{all}");
     assert!(!all.contains("socket"), "{all}");

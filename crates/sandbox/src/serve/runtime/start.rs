@@ -38,7 +38,7 @@ const LAMBDA_API: &str = "AWS_LAMBDA_RUNTIME_API";
 const ANSWER_BYTES: usize = 6_000_000;
 /// The only part of a Lambda function's file system that can be written, and the sandbox's folder there.
 const LAMBDA_SCRATCH: &str = "/tmp";
-const LAMBDA_FOLDER: &str = "/tmp/opencode-sandbox";
+const LAMBDA_FOLDER: &str = "opencode-sandbox";
 
 /// Is an environment until it must end. Every end is a failure, so that Lambda throws the environment away.
 pub fn main() -> ExitCode {
@@ -70,7 +70,9 @@ fn anew(address: OsString, variables: BTreeMap<OsString, OsString>) -> std::io::
     let mut command = Command::new("/proc/self/exe");
     command.args(env::args_os().skip(1)).env_clear().envs(kept).env(names::API, address);
     if lambda {
-        command.env(names::FOLDER, LAMBDA_FOLDER).env(names::SCRATCH, LAMBDA_SCRATCH);
+        command
+            .env(names::FOLDER, Path::new(LAMBDA_SCRATCH).join(LAMBDA_FOLDER))
+            .env(names::SCRATCH, LAMBDA_SCRATCH);
     }
     command.exec()
 }
