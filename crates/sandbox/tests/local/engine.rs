@@ -2,16 +2,47 @@
 
 use std::path::PathBuf;
 
-use opencode_core::sandbox::{Execution, Status};
+use opencode_core::sandbox::{Execution, Profile, Status};
 use opencode_sandbox::serve::local::Options;
 
 use crate::client::Local;
 
 fn local() -> Local {
+    with(|_| {})
+}
+
+fn with(change: impl FnOnce(&mut Options)) -> Local {
     let mut options = Options::new(Vec::new());
     options.program = Some(PathBuf::from(env!("CARGO_BIN_EXE_opencode-sandbox")));
     options.variables.extend(std::env::var_os("PATH").map(|path| ("PATH".into(), path)));
+    change(&mut options);
     Local::start(options).unwrap()
+}
+
+/// In the profile of Lambda nothing keeps code from ending the process that runs it; as root each environment has a user
+/// of its own, so that its processes are told from all others.
+#[test]
+fn code_that_ends_its_sandbox_leaves_nothing() {
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("not run: only root can give an environment a user of its own");
+    }
+    let local =
+        with(|options| drop(options.variables.insert("OPENCODE_SANDBOX_PROFILE".into(), "lambda".into())));
+    let outcome = local.execute("a", &Execution::of("bash", "echo $UID"));
+    assert_eq!((outcome.status, outcome.isolation.profile), (Status::Ok, Profile::Lambda), "{outcome:?}");
+    let user = outcome.stdout.trim().to_owned();
+    assert!(user.parse::<u32>().unwrap() > 60_000);
+    let survivor = "setsid bash -c 'trap \"\" TERM; while :; do sleep 1; done' & kill -KILL $PPID";
+    let lost = local.execute("a", &Execution::of("bash", survivor));
+    assert_eq!(lost.status, Status::SandboxLost, "{lost:?}");
+    let uids = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+        let status = std::fs::read_to_string(entry.path().join("status")).ok()?;
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().next().map(str::to_owned))
+    });
+    assert_eq!(uids.filter(|uid| *uid == user).count(), 0);
+    assert_eq!(local.execute("a", &Execution::of("bash", "ls -A")).status, Status::Ok);
 }
 
 #[test]
