@@ -1,6 +1,6 @@
 //! What a sandbox says, held against its bounds: it may have been said by the code.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Execution, Name, VERSION, bounds, clash};
 
@@ -10,18 +10,6 @@ pub type Wrong = String;
 /// Every [`super::Status`].
 const STATUSES: [&str; 10] =
     ["ok", "error", "timeout", "memory", "output", "disk", "files", "killed", "sandbox_lost", "poisoned"];
-const ISOLATION: [&str; 9] = [
-    "seccomp",
-    "no_new_privs",
-    "user_namespace",
-    "pid_namespace",
-    "network_namespace",
-    "separate_user",
-    "nondumpable",
-    "warm",
-    "recycled",
-];
-
 /// The most bytes of a run's standard output, and of its standard error: a byte that is no UTF-8 stands as three.
 pub fn most_text(execution: &Execution) -> usize {
     size(execution.limits.output_bytes).saturating_mul(3).saturating_add(16)
@@ -39,101 +27,183 @@ pub fn most_answer(execution: &Execution) -> usize {
 
 /// An outcome that is within every bound, without the members that nobody knows. The error names the first that is
 /// wrong.
-pub fn outcome(outcome: Value, execution: &Execution) -> Result<Value, Wrong> {
-    let Value::Object(mut outcome) = outcome else { return Err("it is no object".to_owned()) };
-    if outcome.get("version") != Some(&Value::from(VERSION)) {
-        return Err("`version` is another one".to_owned());
-    }
+pub fn outcome(mut outcome: Value, execution: &Execution) -> Result<Value, Wrong> {
     let text = most_text(execution);
-    let out = Object(&outcome);
-    out.one_of("status", &STATUSES)?;
-    out.text("stdout", text)?;
-    out.text("stderr", text)?;
-    out.truth("stdout_truncated")?;
-    out.truth("stderr_truncated")?;
-    out.number("duration_ms")?;
-    out.number("cpu_time_ms")?;
-    out.number("peak_memory_bytes")?;
-    out.given("replaced").map_or(Ok(()), |_| out.truth("replaced"))?;
-    out.given("message").map_or(Ok(()), |_| out.text("message", bounds::SAID))?;
-    out.given("signal").map_or(Ok(()), |_| out.text("signal", 32))?;
-    let code = out.given("exit_code");
-    let ended = code.is_none_or(|code| code.as_i64().is_some_and(|code| i32::try_from(code).is_ok()));
-    let said_ok = out.get("status").as_str() == Some("ok");
-    if !ended || (said_ok && code.and_then(Value::as_i64) != Some(0)) {
-        return Err(wrong("exit_code"));
+    let members = [
+        Member("version", Must::Be(VERSION)),
+        Member("status", Must::Status),
+        Member("stdout", Must::Text(text)),
+        Member("stderr", Must::Text(text)),
+        Member("stdout_truncated", Must::Truth),
+        Member("stderr_truncated", Must::Truth),
+        Member("replaced", Must::MayBeTruth),
+        Member("exit_code", Must::Code),
+        Member("signal", Must::MayText(32)),
+        Member("duration_ms", Must::Number),
+        Member("cpu_time_ms", Must::Number),
+        Member("peak_memory_bytes", Must::Number),
+        Member(
+            "result",
+            Must::MayObject(&[
+                Member("text", Must::Text(bounds::RESULT)),
+                Member("json", Must::Size(bounds::RESULT)),
+            ]),
+        ),
+        Member(
+            "artifacts",
+            Must::List(
+                size(execution.limits.artifacts),
+                &[
+                    Member("name", Must::Name),
+                    Member("type", Must::Media),
+                    Member("bytes", Must::Number),
+                    Member("content", Must::Base64),
+                    Member("plot", Must::MayBeTruth),
+                    Member("data", Must::Size(bounds::DATA)),
+                ],
+            ),
+        ),
+        Member(
+            "skipped",
+            Must::List(
+                bounds::SKIPPED,
+                &[Member("name", Must::Text(bounds::SAID)), Member("why", Must::Text(64))],
+            ),
+        ),
+        Member("removed", Must::List(bounds::FILES, &[])),
+        Member("message", Must::MayText(bounds::SAID)),
+        Member("isolation", Must::Object(&ISOLATION)),
+    ];
+    held(&mut outcome, &members, "")?;
+    let get = |name: &str| outcome.get(name).unwrap_or(&Value::Null);
+    if get("status") == "ok" && get("exit_code") != 0 {
+        return Err(wrong("", "exit_code"));
     }
-    if let Some(result) = out.given("result") {
-        let shown = Object::of(result, "result")?;
-        shown.text("text", bounds::RESULT)?;
-        shown.size("json", bounds::RESULT)?;
+    let sent = |name: &Value| execution.files.iter().any(|file| name == file.name.as_str());
+    if !list(get("removed")).iter().all(sent) {
+        return Err(wrong("", "removed"));
     }
-    out.isolation()?;
-    artifacts(out.list("artifacts", size(execution.limits.artifacts))?, execution)?;
-    for skipped in out.list("skipped", bounds::SKIPPED)? {
-        let skipped = Object::of(skipped, "skipped")?;
-        skipped.text("name", bounds::SAID)?;
-        skipped.text("why", 64)?;
-    }
-    let sent = |name: &Value| execution.files.iter().any(|file| Some(file.name.as_str()) == name.as_str());
-    if !out.list("removed", bounds::FILES)?.iter().all(sent) {
-        return Err(wrong("removed"));
-    }
-    outcome.retain(|name, _| KNOWN.contains(&name.as_str()));
-    Ok(Value::Object(outcome))
+    files(list(get("artifacts")), execution)?;
+    Ok(outcome)
 }
 
-const KNOWN: [&str; 18] = [
-    "version",
-    "status",
-    "stdout",
-    "stderr",
-    "stdout_truncated",
-    "stderr_truncated",
-    "replaced",
-    "exit_code",
-    "signal",
-    "duration_ms",
-    "cpu_time_ms",
-    "peak_memory_bytes",
-    "result",
-    "artifacts",
-    "skipped",
-    "removed",
-    "message",
-    "isolation",
+const ISOLATION: [Member<'static>; 11] = [
+    Member("profile", Must::Profile),
+    Member("landlock_abi", Must::Number),
+    Member("seccomp", Must::Truth),
+    Member("no_new_privs", Must::Truth),
+    Member("user_namespace", Must::Truth),
+    Member("pid_namespace", Must::Truth),
+    Member("network_namespace", Must::Truth),
+    Member("separate_user", Must::Truth),
+    Member("nondumpable", Must::Truth),
+    Member("warm", Must::Truth),
+    Member("recycled", Must::Truth),
 ];
 
-fn artifacts(artifacts: &[Value], execution: &Execution) -> Result<(), Wrong> {
+/// A member of an object, and what it must be.
+struct Member<'a>(&'static str, Must<'a>);
+
+/// `May…`: it may be missing, or null.
+enum Must<'a> {
+    Be(u32),
+    Status,
+    Profile,
+    Text(usize),
+    MayText(usize),
+    Truth,
+    MayBeTruth,
+    /// 0 or more.
+    Number,
+    /// A process's exit code, which may be missing.
+    Code,
+    /// Anything of so many bytes, which may be missing.
+    Size(usize),
+    /// A file's name.
+    Name,
+    Media,
+    /// It may be missing.
+    Base64,
+    Object(&'a [Member<'a>]),
+    MayObject(&'a [Member<'a>]),
+    /// Of so many objects, or, without members, of anything; it may be missing.
+    List(usize, &'a [Member<'a>]),
+}
+
+/// Holds an object against its members, and takes out what is none of them. A table, because a function for each would
+/// take three times as much of a Worker.
+fn held(value: &mut Value, members: &[Member<'_>], at: &str) -> Result<(), Wrong> {
+    let Value::Object(object) = value else { return Err(wrong(at, "it")) };
+    let mut none = Value::Null;
+    for Member(name, must) in members {
+        let value = object.get_mut(*name).unwrap_or(&mut none);
+        let missing = value.is_null();
+        let text = value.as_str();
+        let short = |most: &usize| text.is_some_and(|text| text.len() <= *most);
+        let sound = match must {
+            Must::Be(number) => *value == *number,
+            Must::Status => text.is_some_and(|text| STATUSES.contains(&text)),
+            Must::Profile => matches!(text, Some("full" | "lambda")),
+            Must::Text(most) => short(most),
+            Must::MayText(most) => missing || short(most),
+            Must::Truth => value.is_boolean(),
+            Must::MayBeTruth => missing || value.is_boolean(),
+            Must::Number => value.as_f64().is_some_and(|number| (0.0..1e15).contains(&number)),
+            Must::Code => missing || value.as_i64().is_some_and(|code| i32::try_from(code).is_ok()),
+            Must::Size(most) => missing || value.to_string().len() <= *most,
+            Must::Name => text.is_some_and(|name| Name::parse(name).is_some()),
+            Must::Media => text.is_some_and(|media| {
+                media.len() <= 128 && media.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+            }),
+            Must::Base64 => missing || text.is_some_and(|text| decoded(text).is_some()),
+            Must::Object(members) => {
+                held(value, members, name)?;
+                true
+            }
+            Must::MayObject(members) => {
+                if !missing {
+                    held(value, members, name)?;
+                }
+                true
+            }
+            Must::List(most, members) => match value {
+                Value::Null => true,
+                Value::Array(items) if items.len() <= *most => {
+                    if !members.is_empty() {
+                        items.iter_mut().try_for_each(|item| held(item, members, name))?;
+                    }
+                    true
+                }
+                _ => false,
+            },
+        };
+        if !sound {
+            return Err(wrong(at, name));
+        }
+    }
+    object.retain(|name, _| members.iter().any(|Member(known, _)| known == name));
+    Ok(())
+}
+
+/// Whether the files that are handed back are as large as they say, small enough together, and can lie side by side.
+fn files(artifacts: &[Value], execution: &Execution) -> Result<(), Wrong> {
     let mut total = 0_u64;
-    let mut names = Vec::new();
     for artifact in artifacts {
-        let artifact = Object::of(artifact, "artifacts")?;
-        artifact.text("name", bounds::NAME)?;
-        let name = artifact.get("name").as_str().unwrap_or_default();
-        if Name::parse(name).is_none() {
-            return Err(wrong("artifacts.name"));
-        }
-        names.push(name);
-        artifact.text("type", 128)?;
-        let kind = artifact.get("type").as_str().unwrap_or_default();
-        if !kind.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-            return Err(wrong("artifacts.type"));
-        }
-        artifact.number("bytes")?;
-        artifact.given("plot").map_or(Ok(()), |_| artifact.truth("plot"))?;
-        artifact.size("data", bounds::DATA)?;
-        let Some(content) = artifact.given("content") else { continue };
-        let bytes = content.as_str().and_then(decoded).ok_or_else(|| wrong("artifacts.content"))?;
-        if artifact.get("bytes").as_u64() != Some(bytes) {
-            return Err(wrong("artifacts.bytes"));
+        let Some(bytes) = artifact.get("content").and_then(Value::as_str).and_then(decoded) else { continue };
+        if artifact.get("bytes").and_then(Value::as_u64) != Some(bytes) {
+            return Err(wrong("artifacts", "bytes"));
         }
         total = total.saturating_add(bytes);
     }
+    let names = artifacts.iter().filter_map(|artifact| artifact.get("name").and_then(Value::as_str));
     if total > execution.limits.artifacts_bytes || clash(names).is_some() {
-        return Err(wrong("artifacts"));
+        return Err(wrong("", "artifacts"));
     }
     Ok(())
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 /// How many bytes a text of base64 holds; nothing is built of it.
@@ -146,72 +216,9 @@ fn decoded(text: &str) -> Option<u64> {
     (sound && whole).then_some(u64::try_from(bytes).ok()?)
 }
 
-/// An object of which members are asked.
-struct Object<'a>(&'a Map<String, Value>);
-
-impl<'a> Object<'a> {
-    fn of(value: &'a Value, name: &str) -> Result<Self, Wrong> {
-        value.as_object().map(Object).ok_or_else(|| wrong(name))
-    }
-
-    fn get(&self, name: &str) -> &'a Value {
-        self.0.get(name).unwrap_or(&Value::Null)
-    }
-
-    /// A member that is there and not null.
-    fn given(&self, name: &str) -> Option<&'a Value> {
-        self.0.get(name).filter(|value| !value.is_null())
-    }
-
-    fn text(&self, name: &str, most: usize) -> Result<(), Wrong> {
-        let fits = self.get(name).as_str().is_some_and(|text| text.len() <= most);
-        if fits { Ok(()) } else { Err(wrong(name)) }
-    }
-
-    fn one_of(&self, name: &str, among: &[&str]) -> Result<(), Wrong> {
-        let known = self.get(name).as_str().is_some_and(|text| among.contains(&text));
-        if known { Ok(()) } else { Err(wrong(name)) }
-    }
-
-    fn truth(&self, name: &str) -> Result<(), Wrong> {
-        if self.get(name).is_boolean() { Ok(()) } else { Err(wrong(name)) }
-    }
-
-    fn number(&self, name: &str) -> Result<(), Wrong> {
-        let sound = self.get(name).as_f64().is_some_and(|number| (0.0..1e15).contains(&number));
-        if sound { Ok(()) } else { Err(wrong(name)) }
-    }
-
-    /// A list that may be missing.
-    fn list(&self, name: &str, most: usize) -> Result<&'a [Value], Wrong> {
-        match self.given(name) {
-            None => Ok(&[]),
-            Some(Value::Array(items)) if items.len() <= most => Ok(items),
-            Some(_) => Err(wrong(name)),
-        }
-    }
-
-    /// Anything of so many bytes.
-    fn size(&self, name: &str, most: usize) -> Result<(), Wrong> {
-        let fits = self.given(name).is_none_or(|value| value.to_string().len() <= most);
-        if fits { Ok(()) } else { Err(wrong(name)) }
-    }
-
-    fn isolation(&self) -> Result<(), Wrong> {
-        let isolation = Object::of(self.get("isolation"), "isolation")?;
-        isolation.one_of("profile", &["full", "lambda"])?;
-        isolation.number("landlock_abi")?;
-        let known = |name: &String| ISOLATION.contains(&name.as_str());
-        let others = |name: &&String| !matches!(name.as_str(), "profile" | "landlock_abi");
-        if isolation.0.keys().filter(others).any(|name| !known(name)) {
-            return Err(wrong("isolation"));
-        }
-        ISOLATION.iter().try_for_each(|name| isolation.truth(name))
-    }
-}
-
-fn wrong(name: &str) -> Wrong {
-    format!("`{name}` is not what it must be")
+fn wrong(at: &str, name: &str) -> Wrong {
+    let dot = if at.is_empty() { "" } else { "." };
+    format!("`{at}{dot}{name}` is not what it must be")
 }
 
 fn size(number: u64) -> usize {
