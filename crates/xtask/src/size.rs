@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use crate::failure::{Doing, Result};
 
 /// The largest Worker, gzipped, in bytes.
-pub const WASM_BOUND: u64 = 600_000;
+pub const WASM_BOUND: u64 = 650_000;
 /// The largest Lambda binary, in bytes.
 pub const LAMBDA_BOUND: u64 = 20_000_000;
 
