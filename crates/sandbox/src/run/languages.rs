@@ -164,6 +164,8 @@ fn environment(folder: &Folder) -> Vec<(String, String)> {
         ("SHELL", "/bin/bash"),
         ("MPLBACKEND", "Agg"),
         ("MPLCONFIGDIR", &temporary),
+        // Fontconfig's caches are no artifacts.
+        ("XDG_CACHE_HOME", &temporary),
         ("PYTHONDONTWRITEBYTECODE", "1"),
         ("NODE_DISABLE_COLORS", "1"),
     ]
