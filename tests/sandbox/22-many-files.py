@@ -1,4 +1,5 @@
 import os
+import time
 
 from attack import escaped, tried
 
@@ -10,4 +11,5 @@ try:
 except OSError as error:
     tried(f"{made}: {error!r}")
 else:
+    time.sleep(1)
     escaped(f"{made} files")

@@ -2,8 +2,9 @@ import mmap
 import os
 import time
 
-from attack import escaped, tried
+from attack import escaped, mark, tried
 
+mark()
 tried("to hold 768 MB that are nobody's own")
 held = []
 for _ in range(24):

@@ -7,17 +7,24 @@ from attack import tried
 own = sys.stdin.read()
 word = "canary-" + "run-"
 places = ["/tmp", "/var/tmp", "/dev/shm", os.path.expanduser("~"), os.getcwd(), "..", "../.."]
+places = [place for place in places if os.path.realpath(place) != "/"]
 for top in places:
     for folder, _, names in os.walk(top):
         for name in names:
+            if not name.startswith("left-"):
+                continue
             try:
                 with open(os.path.join(folder, name), errors="replace") as file:
                     text = file.read(4096)
             except OSError:
                 continue
-            if name.startswith("left-") and word in text:
+            if own not in text:
                 print(text)
-for name in [*filter(str.isdigit, os.listdir("/proc") if os.access("/proc", os.R_OK) else [])]:
+try:
+    processes = [name for name in os.listdir("/proc") if name.isdigit()]
+except OSError:
+    processes = range(1, 100)
+for name in processes:
     for file in ("environ", "cmdline"):
         try:
             text = open(f"/proc/{name}/{file}", errors="replace").read()

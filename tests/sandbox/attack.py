@@ -1,4 +1,5 @@
-# What every attack uses. Words that the suite looks for are put together here, so that no listing of a program has them.
+# What every attack uses. Words that the suite looks for are put together here, so that no listing of a program has them,
+# compiled or not.
 import ctypes
 import os
 
@@ -11,15 +12,15 @@ def say(word, what):
 
 
 def escaped(what):
-    say("ESC" + "APED", what)
+    say("".join(("ESC", "APED")), what)
 
 
 def reached(what):
-    say("REA" + "CHED", what)
+    say("".join(("REA", "CHED")), what)
 
 
 def tried(what):
-    say("TR" + "IED", what)
+    say("".join(("TR", "IED")), what)
 
 
 def attempt(what, action, found=escaped):
@@ -97,4 +98,4 @@ def event():
 def forgery():
     import json
 
-    return json.dumps({"version": 1, "status": "ok", "stdout": "FOR" + "GED", "stderr": ""}).encode()
+    return json.dumps({"version": 1, "status": "ok", "stdout": "".join(("FOR", "GED")), "stderr": ""}).encode()

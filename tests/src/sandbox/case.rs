@@ -12,6 +12,9 @@ use super::seen::{Seen, Sign};
 use super::setup::{Parts, Setup};
 use super::table::{Control, Expected, Play, Row};
 
+/// How the secrets of runs begin that are told from each other by a number.
+pub const RUNS: &str = "canary-run-";
+
 /// What came of a row that went as the table says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
@@ -62,13 +65,11 @@ pub fn play(row: &Row, setup: Setup, parts: &Parts) -> Result<Verdict, String> {
         Play::Refused | Play::Taken => changed(row, &mut place, setup)?,
         Play::Alternating(times) => alternating(row, &mut place, times)?,
     };
+    // What is there when the suite itself ends an environment is wiped by the next one, if at all.
+    let own = if matches!(row.play, Play::Reset(..)) { 1 } else { 0 };
     let mut signs = BTreeMap::new();
-    for seen in &runs {
+    for seen in &runs[own..] {
         signs.extend(seen.signs());
-    }
-    if matches!(row.play, Play::Reset(..)) {
-        // That was the suite.
-        signs.remove(&Sign::Lost);
     }
     match (setup, row.control) {
         (Setup::Control, Control::NoAttack) => Ok(Verdict::Fell),
@@ -103,7 +104,10 @@ fn judge(
         expected => return Err(format!("{expected:?}, but {signs:?}\n{}", all(runs))),
     };
     let lost = [Sign::Lost, Sign::Hung, Sign::Poisoned].iter().any(|sign| signs.contains_key(sign));
-    if let Some(run) = runs.first().filter(|_| matches!(row.play, Play::Once | Play::Then(_)) && !lost) {
+    if let Some(run) = runs
+        .first()
+        .filter(|_| matches!(row.play, Play::Once | Play::Then(_) | Play::Alternating(_)) && !lost)
+    {
         if !row.ends.contains(&run.status()) {
             return Err(format!("it ended with {:?}\n{}", run.status(), run.summary()));
         }
@@ -140,14 +144,11 @@ fn changed(row: &Row, place: &mut Place, setup: Setup) -> Result<Vec<Seen>, Stri
         let event = run.to_string().replace("<half>", "\\ud800");
         let seen = place.ask(&Ask { event, ..Ask::of(&execution("plain.py")?) })?;
         let refused = seen.problem.as_deref().is_some_and(|problem| problem.starts_with("refused"));
-        let ran = matches!(seen.status(), "ok" | "error");
+        let ran = matches!(seen.status(), "ok" | "error" | "memory");
         if setup != Setup::Control && !refused && !(ran && matches!(row.play, Play::Taken)) {
             return Err(format!("not refused: {change}\n{}", seen.summary()));
         }
         runs.push(seen);
-        if setup == Setup::Control && !runs.last().is_some_and(|seen| seen.signs().is_empty()) {
-            break;
-        }
     }
     Ok(runs)
 }
@@ -170,21 +171,19 @@ fn file(name: &str) -> Value {
 
 /// Two tenants in turn: whatever one has left, the other must not see.
 fn alternating(row: &Row, place: &mut Place, times: u32) -> Result<Vec<Seen>, String> {
-    let mut runs = Vec::new();
+    place.canaries.push(RUNS.to_owned());
+    let mut runs: Vec<Seen> = Vec::new();
     for count in 0..times {
-        let tenant = ["acme", "globex"][usize::from(count % 2 == 1)];
         let mut run = first(row)?;
-        // The program tells its secret to nobody but those who find it afterwards.
-        run.stdin = place.canary(&format!("run-{count}"));
-        let mut seen = place.ask(&Ask { tenant: tenant.to_owned(), ..Ask::of(&run) })?;
-        if seen.told().contains("canary-run-") {
-            seen.whole["received"] = serde_json::json!([seen.told()]);
-            place.canaries.push("canary-run-".to_owned());
-            let found = Seen::new(seen.whole, place.canaries.clone());
-            runs.push(found);
+        run.stdin = format!("{RUNS}{count}-");
+        let tenant = ["acme", "globex"][usize::from(count % 2 == 1)];
+        let seen = place.ask(&Ask { tenant: tenant.to_owned(), ..Ask::of(&run) })?;
+        let seen = seen.with_own(run.stdin);
+        let found = seen.signs().contains_key(&Sign::Told);
+        runs.push(seen);
+        if found {
             break;
         }
-        runs.push(seen);
     }
     Ok(runs)
 }

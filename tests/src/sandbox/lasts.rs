@@ -8,7 +8,7 @@ use opencode_core::sandbox::Execution;
 
 use super::case;
 use super::place::{Ask, Place};
-use super::seen::{Seen, Sign};
+use super::seen::Seen;
 use super::setup::{Parts, Setup};
 
 /// Runs in all.
@@ -44,11 +44,13 @@ fn run(setup: Setup, parts: &Parts) -> Result<(), String> {
     let warm: &[(&str, &str)] =
         if setup == Setup::Full { &[("OPENCODE_SANDBOX_WARM", "python")] } else { &[] };
     let mut place = Place::start(setup, parts, warm)?;
-    place.canaries.push("canary-run-".to_owned());
+    place.canaries.push(case::RUNS.to_owned());
     let (mut first, mut last) = (None, None);
     for count in 0..RUNS {
-        let seen = place.ask(&ask(count, &place)?)?;
-        hold(count, &seen).map_err(|why| format!("run {count}: {why}\n{}", seen.summary()))?;
+        let own = format!("{}{count}-", case::RUNS);
+        let seen = place.ask(&ask(count, &own)?)?;
+        let seen = seen.with_own(own);
+        hold(&seen).map_err(|why| format!("run {count}: {why}\n{}", seen.summary()))?;
         if count == FIRST {
             first = Some(sample(&seen));
         }
@@ -63,7 +65,7 @@ fn run(setup: Setup, parts: &Parts) -> Result<(), String> {
 }
 
 /// Every tenth is hostile; the others look whether they find anything.
-fn ask(count: usize, place: &Place) -> Result<Ask, String> {
+fn ask(count: usize, own: &str) -> Result<Ask, String> {
     let hostile = count % 10 == 3;
     let mut run = match hostile {
         true => case::execution(HOSTILE[count / 10 % HOSTILE.len()])?,
@@ -71,7 +73,7 @@ fn ask(count: usize, place: &Place) -> Result<Ask, String> {
             case::execution("60-alternating.py").map(|run| Execution { code: looking(&run.code), ..run })?
         }
     };
-    run.stdin = place.canary(&format!("run-{count}"));
+    run.stdin = own.to_owned();
     let tenant = ["acme", "globex"][count % 2];
     Ok(Ask { tenant: tenant.to_owned(), ..Ask::of(&run) })
 }
@@ -82,13 +84,13 @@ fn looking(code: &str) -> String {
     format!("{}tried('looking')\n", &code[..end])
 }
 
-fn hold(count: usize, seen: &Seen) -> Result<(), String> {
-    let mut signs = seen.signs();
+fn hold(seen: &Seen) -> Result<(), String> {
+    let signs = seen.signs();
     if seen.status() == "ok" && signs.is_empty() && seen.tried() {
-        return Ok(());
+        Ok(())
+    } else {
+        Err(format!("{:?} with {signs:?}", seen.status()))
     }
-    signs.retain(|sign, _| *sign != Sign::Lost || count == 0);
-    Err(format!("{:?} with {signs:?}", seen.status()))
 }
 
 fn sample(seen: &Seen) -> Sample {

@@ -73,7 +73,12 @@ fn trial(row: &'static Row, setup: Setup, parts: &Arc<Parts>, score: &Score) -> 
         Expected::NotApplicable(why) if setup != Setup::Control => Some(why),
         _ => None,
     };
-    let name = format!("{}::{name}{}{}", setup.name(), row.play.name(), cannot.unwrap_or_default());
+    let name = format!(
+        "{}::{name}{}{}",
+        setup.name(),
+        row.play.name(),
+        cannot.map(|why| format!(" ({why})")).unwrap_or_default()
+    );
     let trial = Trial::test(name, move || {
         let verdict = case::play(row, setup, &parts)?;
         let mut score = score.lock().unwrap();

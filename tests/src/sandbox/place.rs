@@ -18,7 +18,6 @@ pub struct Place {
     answers: BufReader<ChildStdout>,
     /// Every secret that is planted in it.
     pub canaries: Vec<String>,
-    number: u64,
 }
 
 /// One run.
@@ -84,15 +83,10 @@ impl Place {
         writeln!(asks, "{plan}").map_err(|error| error.to_string())?;
         let answers = BufReader::new(child.stdout.take().ok_or("no output")?);
         let canaries = canaries.into_iter().map(|(_, text)| text).collect();
-        let mut place = Self { child, asks, answers, canaries, number };
+        let mut place = Self { child, asks, answers, canaries };
         let ready = place.answer()?;
         place.canaries.extend(ready["ready"].as_str().map(str::to_owned));
         Ok(place)
-    }
-
-    /// A secret of this place alone, for a test to plant itself.
-    pub fn canary(&self, of: &str) -> String {
-        format!("canary-{of}-{:08x}", self.number.wrapping_mul(0x9e37_79b9))
     }
 
     /// Runs it and looks.

@@ -5,8 +5,8 @@ use opencode_core::sandbox::{Encoding, Execution, File};
 
 use super::seen::Sign;
 use super::seen::Sign::{
-    Changed, Forged, Grown, Hung, Left, Logged, Lost, Mistyped, Poisoned, Reached, Received, Said, Survivor,
-    Told, TooLarge,
+    Changed, Forged, Grown, Hung, Left, Lost, Mistyped, Poisoned, Reached, Received, Said, Survivor, Told,
+    TooLarge,
 };
 
 /// What must come of it where something protects.
@@ -165,7 +165,7 @@ pub const ROWS: &[Row] = &[
     row(14, "14-forged-error.py", falls(Poisoned)).recorded(&[Poisoned, Survivor, Left]),
     row(15, "15-extension.py", Control::NoAttack),
     row(16, "16-stolen-event.py", falls(Forged)).play(Play::Then("plain.py")),
-    row(17, "17-log-and-tracing.py", falls(Logged)),
+    row(17, "17-log-and-tracing.py", falls(Received)),
     // Files.
     row(18, "18-write-outside.py", falls(Said)).recorded(&[Reached]),
     row(19, "19-leave-a-canary.py", falls(Said)).play(Play::Then(LOOK)),
@@ -175,7 +175,7 @@ pub const ROWS: &[Row] = &[
         .args(&["until-killed"])
         .ends(&["timeout"])
         .shape(BRIEF),
-    row(21, "21-one-large-file.py", falls(Said)).ends(&["disk", "error", "killed"]),
+    row(21, "21-one-large-file.py", falls(Said)).ends(&["disk", "ok", "killed"]),
     row(22, "22-many-files.py", falls(Said)).ends(&["files", "disk", "error"]),
     row(23, "23-deep-and-odd-names.py", falls(Left)).ends(&["ok", "error", "files"]),
     row(24, "24-read-the-image.py", falls(Told)).recorded(&[Reached]),
@@ -183,11 +183,11 @@ pub const ROWS: &[Row] = &[
     // Processes.
     row(26, "26-fork-bomb.py", falls(Survivor)).ends(&["ok", "error", "timeout", "killed"]).shape(BRIEF),
     row(27, "27-daemon.py", falls(Survivor)),
-    row(28, "28-kill-parent.py", falls(Lost)).args(&["STOP"]).recorded(&[Lost, Hung]),
-    row(28, "28-kill-parent.py", falls(Lost)).args(&["KILL"]).recorded(&[Lost]),
+    row(28, "28-kill-parent.py", falls(Lost)).args(&["STOP"]).recorded(&[Lost, Hung, Survivor, Left]),
+    row(28, "28-kill-parent.py", falls(Lost)).args(&["KILL"]).recorded(&[Lost, Survivor, Left]),
     row(28, "28-kill-parent.py", falls(Lost))
         .args(&["ALL"])
-        .recorded(&[Lost])
+        .recorded(&[Lost, Survivor, Left])
         .ends(&["ok", "error", "killed"]),
     row(29, "29-limits-of-parent.py", falls(Changed)).recorded(&[Changed, Poisoned, Reached]),
     row(30, "30-priority-of-parent.py", falls(Changed)).recorded(&[Changed, Poisoned, Reached]),
@@ -199,7 +199,7 @@ pub const ROWS: &[Row] = &[
     }),
     // Memory.
     row(34, "34-heap.py", falls(Said)).ends(&["memory"]),
-    row(35, "35-shared-memory.py", falls(Said)).ends(&["memory", "error"]),
+    row(35, "35-shared-memory.py", falls(Said)).ends(&["memory", "disk", "error"]),
     row(36, "36-many-children.py", falls(Said)).ends(&["memory"]),
     row(37, "37-large-address-space.py", Control::NoAttack).ends(&["ok"]),
     row(37, "37-large-address-space.js", Control::NoAttack).ends(&["ok"]),
@@ -228,7 +228,8 @@ pub const ROWS: &[Row] = &[
     // The kernel.
     row(53, "53-kernel.py", falls(Reached)).recorded(&[Reached]),
     row(54, "54-own-program.py", falls(Told)),
-    row(55, "55-other-abi.py", falls(Reached)).recorded(&[Reached]),
+    row(55, "55-other-abi.py", falls(Reached))
+        .lambda(Expected::NotApplicable("what emulates Lambda here ends other architectures' calls itself")),
     row(56, "56-setuid.py", falls(Told)).lambda(Expected::NotApplicable(
         "the image is not built here; its Dockerfile removes every such file",
     )),

@@ -93,10 +93,12 @@ fn judged(code: Option<i32>, signal: Option<i32>, left: &Left, execution: &Execu
     match (code, signal) {
         (_, Some(libc::SIGXFSZ)) => Status::Disk,
         (_, Some(libc::SIGXCPU)) => Status::Timeout,
+        // A program that is quick enough ends before the next look at its folder.
+        _ if left.held.bytes > execution.limits.disk_bytes => Status::Disk,
+        _ if left.held.files > disk::FILES => Status::Files,
         (Some(0), _) => Status::Ok,
         (Some(_), _) if left.out_of_memory => Status::Memory,
-        _ if left.held.bytes >= execution.limits.disk_bytes => Status::Disk,
-        _ if left.held.files > disk::FILES => Status::Files,
+        _ if left.held.bytes == execution.limits.disk_bytes => Status::Disk,
         (Some(_), _) => Status::Error,
         _ => Status::Killed,
     }

@@ -151,15 +151,15 @@ impl Keeper {
         }
         let event = asked["event"].as_str().unwrap_or_default().to_owned();
         let before: BTreeSet<i32> = survey::pids().collect();
-        let ours = ours();
         let local = self.plan.setup == Setup::Full;
         let pid = Arc::clone(&self.pid);
+        let ours = ours(self.pid(), local);
         let look: Look = Arc::new(move || {
             let mut seen = survey::take(pid.load(Ordering::SeqCst), &before, local);
             if local && settle() {
                 seen["left"] = json!([]);
             }
-            compare(&ours, &mut seen);
+            compare(&ours, pid.load(Ordering::SeqCst), local, &mut seen);
             seen
         });
         let mut answer = match self.plan.setup {
@@ -315,19 +315,26 @@ fn is_alive(pid: i32) -> bool {
     survey::state(pid)["alive"] == true
 }
 
-/// The processes of what is under test, as others could change them.
-fn ours() -> BTreeMap<i32, Value> {
-    survey::programs().into_iter().map(|pid| (pid, survey::state(pid))).collect()
+/// The processes of what is under test, as others could change them. Those of the local sandbox come and go: its own
+/// start and its environments' ends are told by their outcomes.
+fn ours(keeper: i32, local: bool) -> BTreeMap<i32, Value> {
+    let keeper = [keeper].into_iter();
+    let all = if local {
+        survey::environments().into_iter().chain(keeper).collect()
+    } else {
+        keeper.collect::<Vec<_>>()
+    };
+    all.into_iter().map(|pid| (pid, survey::state(pid))).collect()
 }
 
 /// Adds what has become of them.
-fn compare(before: &BTreeMap<i32, Value>, seen: &mut Value) {
-    let after = ours();
+fn compare(before: &BTreeMap<i32, Value>, keeper: i32, local: bool, seen: &mut Value) {
+    let after = ours(keeper, local);
     let still = |pid: &i32| after.get(pid).filter(|state| state["alive"] == true);
     let changed = before.iter().filter_map(|(pid, state)| Some((state, still(pid)?)));
     seen["changed"] = changed.clone().any(|(then, now)| then["changeable"] != now["changeable"]).into();
     seen["stopped"] = changed.clone().any(|(_, now)| now["stopped"] == true).into();
-    seen["ended"] = before.keys().any(|pid| still(pid).is_none()).into();
+    seen["ended"] = still(&keeper).is_none().into();
     seen["peak_bytes"] = after.values().filter_map(|state| state["peak_bytes"].as_u64()).max().into();
 }
 

@@ -33,14 +33,15 @@ struct Inner {
     number: u64,
     asked: bool,
     failed_start: Option<String>,
+    /// What was not answered yet.
     running: Option<Running>,
+    /// What was answered last, and what there was at that moment.
+    answer: Option<(Answer, Value)>,
 }
 
 struct Running {
     id: String,
     event: String,
-    /// What was answered, and what there was at that moment.
-    answer: Option<(Answer, Value)>,
     look: Look,
 }
 
@@ -88,15 +89,14 @@ impl Lambda {
         self.change(|inner| {
             inner.number += 1;
             let id = format!("00000000-0000-4000-8000-{:012x}", inner.number);
-            inner.running = Some(Running { id, event, answer: None, look });
+            inner.answer = None;
+            inner.running = Some(Running { id, event, look });
         });
     }
 
     /// Waits for an answer; `None` where the process ends first, or the time is up.
     pub fn answer(&self, patience: Duration, alive: impl Fn() -> bool) -> Option<(Answer, Value)> {
-        self.until(patience, &alive, |inner| {
-            inner.running.as_ref().and_then(|running| running.answer.clone())
-        })
+        self.until(patience, &alive, |inner| inner.answer.clone())
     }
 
     /// Waits until the function goes on after its answer; `false` where it ends instead.
@@ -138,16 +138,11 @@ impl Lambda {
 
     /// The event that runs; waits for one.
     async fn next(&self) -> (String, String) {
-        self.change(|inner| {
-            if inner.running.as_ref().is_none_or(|running| running.answer.is_some()) {
-                inner.running = None;
-                inner.asked = true;
-            }
-        });
+        self.change(|inner| inner.asked = inner.asked || inner.running.is_none());
         let mut changes = self.changes.subscribe();
         loop {
             let found = self.change_quietly(|inner| {
-                let running = inner.running.as_ref().filter(|running| running.answer.is_none())?;
+                let running = inner.running.as_ref()?;
                 Some((running.id.clone(), running.event.clone()))
             });
             if let Some(found) = found {
@@ -168,26 +163,18 @@ impl Lambda {
 
     /// The first answer counts; the status for whoever answers.
     fn take(&self, id: &str, answer: Answer) -> u16 {
-        let look = {
-            let inner = self.inner();
-            match &inner.running {
-                Some(running) if running.id == id && running.answer.is_none() => Arc::clone(&running.look),
-                Some(running) if running.id == id => return 403,
-                _ => return 400,
-            }
+        let look = match &self.inner().running {
+            Some(running) if running.id == id => Arc::clone(&running.look),
+            _ => return 400,
         };
         let seen = look();
-        self.change(|inner| {
-            let running =
-                inner.running.as_mut().filter(|running| running.id == id && running.answer.is_none());
-            match running {
-                Some(running) => {
-                    let status = if matches!(answer, Answer::TooLarge) { 413 } else { 202 };
-                    running.answer = Some((answer, seen));
-                    status
-                }
-                None => 403,
+        self.change(|inner| match inner.running.take_if(|running| running.id == id) {
+            Some(_) => {
+                let status = if matches!(answer, Answer::TooLarge) { 413 } else { 202 };
+                inner.answer = Some((answer, seen));
+                status
             }
+            None => 400,
         })
     }
 }

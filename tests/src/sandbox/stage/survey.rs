@@ -59,10 +59,11 @@ fn is_ours(program: &str) -> bool {
     program.starts_with(PROGRAMS) || program.starts_with("/tmp/opencode-sandbox") && program.ends_with(COPY)
 }
 
-/// Of these, the environments of the local sandbox: all but the first, which started them.
+/// Of these, the environments of the local sandbox: the children of the first. What they have forked is theirs.
 pub fn environments() -> Vec<i32> {
     let programs = programs();
-    programs.iter().copied().filter(|pid| programs.contains(&parent(*pid))).collect()
+    let first = programs.iter().copied().filter(|pid| parent(*pid) == 1).min();
+    programs.into_iter().filter(|pid| Some(parent(*pid)) == first).collect()
 }
 
 fn parent(pid: i32) -> i32 {
@@ -91,11 +92,17 @@ pub fn state(pid: i32) -> Value {
         "pid": pid,
         "alive": !matches!(field("State:").as_str(), "" | "Z" | "X"),
         "stopped": matches!(field("State:").as_str(), "T" | "t"),
-        "changeable": format!("{} {} {nice}", read(pid, "limits"), field("Cpus_allowed:")),
+        "changeable": format!("{} {} {nice}", limits(pid), field("Cpus_allowed:")),
         "peak_bytes": kilobytes("VmHWM:"),
         "resident_bytes": kilobytes("VmRSS:"),
         "files": files,
     })
+}
+
+/// Without core dumps: an environment turns them off when it starts.
+fn limits(pid: i32) -> String {
+    let limits = read(pid, "limits");
+    limits.lines().filter(|line| !line.starts_with("Max core")).collect()
 }
 
 struct Process {
