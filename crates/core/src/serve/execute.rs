@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use http::Response;
 use http::header::ACCEPT;
+use serde_json::{Value, json};
 
 use super::{Asking, Reply, nothing};
 use crate::api::answer::check_json;
@@ -54,7 +55,7 @@ pub async fn execute<H: Host>(
         Some(Ran::Ended(Err(error))) => return Err(error),
         Some(first) => first,
     };
-    let telling = Telling { ran, first: Some(first), language, trace };
+    let telling = Telling { ran, first: Some(first), language, trace, errors: String::new() };
     let body = stream::unfold(telling, |mut it| async move { it.next().await.map(|bytes| (bytes, it)) });
     Ok(event_stream(Reply::Stream(body)))
 }
@@ -64,7 +65,12 @@ struct Telling<S> {
     first: Option<Ran>,
     language: String,
     trace: String,
+    /// The end of what it wrote to standard error: why it failed, where it did.
+    errors: String,
 }
+
+/// As many bytes of it at least.
+const ERRORS: usize = 1_024;
 
 impl<S: Stream<Item = Ran>> Telling<S> {
     async fn next(&mut self) -> Option<Bytes> {
@@ -72,16 +78,32 @@ impl<S: Stream<Item = Ran>> Telling<S> {
             Some(first) => first,
             None => self.ran.next().await?,
         };
-        let text = |text: String| serde_json::json!({"text": text});
+        let text = |text: String| json!({"text": text});
         Some(match ran {
             Ran::Started => sse::named("started", &execute::started(&self.language, &self.trace)),
             Ran::Stdout(piece) => sse::named("stdout", &text(piece)),
-            Ran::Stderr(piece) => sse::named("stderr", &text(piece)),
-            Ran::Ended(Ok(outcome)) => {
-                sse::named("outcome", &execute::answer(outcome, &self.language, &self.trace))
+            Ran::Stderr(piece) => {
+                self.errors.push_str(&piece);
+                let more = self.errors.len().saturating_sub(ERRORS);
+                self.errors.drain(..self.errors.floor_char_boundary(more));
+                sse::named("stderr", &text(piece))
+            }
+            Ran::Ended(Ok(mut outcome)) => {
+                // Said already: it is there for its last line alone.
+                let errors = std::mem::take(&mut self.errors);
+                set_stderr(&mut outcome, errors);
+                let mut answer = execute::answer(outcome, &self.language, &self.trace);
+                set_stderr(&mut answer, String::new());
+                sse::named("outcome", &answer)
             }
             Ran::Ended(Err(error)) => sse::named("error", &problem(&error, &self.trace)),
         })
+    }
+}
+
+fn set_stderr(outcome: &mut Value, text: String) {
+    if let Some(outcome) = outcome.as_object_mut() {
+        outcome.insert("stderr".to_owned(), text.into());
     }
 }
 

@@ -117,6 +117,19 @@ async fn streamed(ctx: &Ctx) -> Result<(), String> {
         same("text", events[1].json()["text"].as_str(), Some("hé"))?;
         same("success", events[4].json()["success"].as_bool(), Some(true))?;
     }
+    let mut failed = outcome();
+    failed["status"] = json!("error");
+    failed["exit_code"] = json!(1);
+    let mut asked =
+        body(ctx, "say", &[line("stderr", "Traceback\nName"), line("stderr", "Error: x\n"), last(&failed)]);
+    asked["stream"] = json!(true);
+    let events = run(ctx, &asked).send().await?.events().await?;
+    let told = events.last().map(Event::json).unwrap_or_default();
+    same(
+        "why it failed",
+        (told["error"].as_str(), told["stderr"].as_str()),
+        (Some("NameError: x"), Some("")),
+    )?;
     Ok(())
 }
 
