@@ -74,7 +74,7 @@ fn the_environment_is_the_same_everywhere() {
     let code =
         "import os\nprint(sorted(os.environ))\nprint(os.environ['HOME'] == os.getcwd(), os.environ['TZ'])";
     let names = "['HOME', 'LANG', 'MPLBACKEND', 'MPLCONFIGDIR', 'NODE_DISABLE_COLORS', 'PATH', 'PWD', \
-                 'PYTHONDONTWRITEBYTECODE', 'SHELL', 'TMPDIR', 'TZ']";
+                 'PYTHONDONTWRITEBYTECODE', 'SHELL', 'TMPDIR', 'TZ', 'XDG_CACHE_HOME']";
     assert_eq!(printed(code), format!("{names}\nTrue UTC\n"));
 }
 
