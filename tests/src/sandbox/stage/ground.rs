@@ -16,7 +16,7 @@ pub const METADATA: &str = "169.254.169.254";
 /// A file that everybody on the machine may read and no program of a stranger should.
 pub const SECRET: &str = "/mnt/secret/file";
 /// The home of the user under which the control runs.
-pub const HOME: &str = "/tmp/home";
+pub const HOME: &str = concat!("/tmp", "/home");
 
 /// Mounts, brings the network up, plants what lies in files. Only ever called in namespaces of its own.
 pub fn lay(plan: &Plan) -> Result<(), String> {

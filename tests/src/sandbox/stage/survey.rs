@@ -56,7 +56,8 @@ pub fn programs() -> Vec<i32> {
 
 /// The local sandbox keeps a copy of itself that nobody can read, for its environments.
 fn is_ours(program: &str) -> bool {
-    program.starts_with(PROGRAMS) || program.starts_with("/tmp/opencode-sandbox") && program.ends_with(COPY)
+    program.starts_with(PROGRAMS)
+        || program.starts_with(concat!("/tmp", "/opencode-sandbox")) && program.ends_with(COPY)
 }
 
 /// Of these, the environments of the local sandbox: the children of the first. What they have forked is theirs.
