@@ -5,7 +5,7 @@ from attack import escaped, tried
 
 made = 0
 try:
-    while made < 30_000:
+    while made < 15_000:
         os.close(os.open(f"file-{made}", os.O_CREAT | os.O_WRONLY))
         made += 1
 except OSError as error:

@@ -121,7 +121,7 @@ impl Lambda {
                 // What was answered last may have come between the two looks.
                 return look(&self.inner());
             }
-            let wait = tokio::time::timeout(Duration::from_millis(20), changes.changed());
+            let wait = async { tokio::time::timeout(Duration::from_millis(20), changes.changed()).await };
             let _ = RUNTIME.block_on(wait);
         }
     }
