@@ -14,6 +14,7 @@
 //! | `flood` | the lines, then one byte more than any answer may have, without an end |
 //! | `hang` | the lines, then nothing |
 //! | `NNN` | this status, in Lambda's words |
+//! | none | there is no room: 429 |
 
 use std::future::pending;
 use std::io;
@@ -60,7 +61,7 @@ pub(super) async fn invoked(mut conn: Conn, shared: &Shared, body: &[u8], head: 
         _ if head.word(1) != "/2021-11-15/functions/wall/response-streaming-invocations" => {
             Some(refuse(404, "ResourceNotFoundException"))
         }
-        None => Some(refuse(400, "InvalidRequestContentException")),
+        None => Some(refuse(429, "TooManyRequestsException")),
         Some((fault, tag)) => {
             let tenant = head.header("x-amz-tenant-id").map(str::to_owned);
             let asked = Asked { tenant, execution: execution.clone() };

@@ -222,6 +222,7 @@ fn failures(row: &Row, planned: bool) -> Vec<(&'static str, &'static str)> {
         all.extend([
             ("404", "There is no such thing"),
             ("409", "It clashes with the present state"),
+            ("422", "A member breaks its bound"),
             ("429", "A limit is reached; Retry-After says when to come back"),
             ("500", "A store failed"),
             ("501", "This mode is planned"),
