@@ -22,7 +22,7 @@ pub fn key(tenant: &Tenant, prompt: &Prompt, targets: &[Target], shape: Shape) -
     part("v2");
     part(if shape == Shape::Stream { "stream" } else { "whole" });
     match prompt {
-        Prompt::Own(_, members) | Prompt::Embeddings(members) => {
+        Prompt::Own(_, members) | Prompt::Offered(_, members, _) | Prompt::Embeddings(members) => {
             part(match prompt {
                 Prompt::Own(Dialect::OpenAi, _) => "chat",
                 Prompt::Own(Dialect::Responses, _) => "responses",

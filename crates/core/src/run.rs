@@ -5,6 +5,7 @@ mod continuing;
 pub mod detached;
 pub mod execute;
 mod gather;
+mod running;
 mod said;
 mod session;
 pub mod settle;
@@ -20,21 +21,18 @@ use futures::stream::{self, Stream, StreamExt};
 use serde_json::json;
 
 use self::continuing::Broken;
-use self::execute::Run;
 use self::gather::Gather;
 pub use self::gather::Rewritten;
 pub use self::said::{Began, Continued, Final, Said};
 use crate::cache::{self, Tee};
 use crate::call::{AttemptReport, Ended, Plan, Shape};
-use crate::config::sandbox::START_MS;
 use crate::drive::{Driven, Question, drive};
 use crate::error::{Error, Kind, Retry};
 use crate::host::{Bytes, Held, Host, Key, Time};
 use crate::identity::Identity;
 use crate::ledger::receipt::{Outcome, Receipt};
 use crate::ledger::reserve;
-use crate::modes::code::brief;
-use crate::modes::{Next, Op, Program, Show};
+use crate::modes::{Code, Next, Op, Program, Show};
 use crate::route::Target;
 use crate::snapshot::Snapshot;
 use crate::trace::{self, Trace};
@@ -77,9 +75,6 @@ pub struct Job {
     /// Whether all of the answer must be kept to be written.
     pub rewritten: Rewritten,
 }
-
-/// What a run of code may take beside its wall time.
-const START: Duration = Duration::from_millis(START_MS);
 
 /// Runs a program inside the request. The receipt is stored before `Said::Ended` is said.
 pub fn inline<H: Host>(host: H, snapshot: Arc<Snapshot>, job: Job) -> impl Stream<Item = Said> + use<H> {
@@ -149,8 +144,8 @@ struct Inline<H, S, F> {
     broken: Option<Broken>,
     /// What the one who answers speaks.
     spoken: Option<Dialect>,
-    /// What is to be run once it was said: its language and text.
-    code: Option<(String, String)>,
+    /// What is to be run once it was said.
+    code: Option<Code>,
 }
 
 impl<H, S, F> Inline<H, S, F>
@@ -167,7 +162,7 @@ where
             match self.phase {
                 Phase::Begin => self.begin().await,
                 Phase::Running => match self.code.take() {
-                    Some((language, code)) => self.execute(&language, &code).await,
+                    Some(code) => self.execute(&code).await,
                     None => match self.heard().await {
                         Some((op, driven)) => self.take(op, driven).await,
                         None => self.step().await,
@@ -282,17 +277,21 @@ where
     }
 
     async fn step(&mut self) {
+        self.say();
         match self.job.program.next() {
             Next::Done => self.settle(Outcome::Complete, Ended::Complete).await,
+            Next::Failed(error) => self.settle(Outcome::Failed, Ended::Failed(error)).await,
             Next::All(ops) => {
                 for op in ops {
                     let (id, prompt, show) = match op {
                         Op::Ask { id, prompt, show } => (id, prompt, show),
-                        Op::Execute { id, language, code } => {
-                            let data =
-                                json!({"step": id, "name": "execute", "language": language, "code": code});
-                            self.ready.push_back(Said::Event { name: "tool_call", data });
-                            self.code = Some((language, code));
+                        Op::Execute { id, code } => {
+                            if self.job.program.tells_runs() {
+                                let (language, text) = (&code.language, &code.text);
+                                let data = json!({"step": id, "name": "execute", "language": language, "code": text});
+                                self.ready.push_back(Said::Event { name: "tool_call", data });
+                            }
+                            self.code = Some(code);
                             continue;
                         }
                     };
@@ -317,26 +316,6 @@ where
         }
     }
 
-    async fn execute(&mut self, language: &str, code: &str) {
-        let due = self.job.started.plus(Duration::from_millis(self.plan(Shape::Stream).deadlines.whole_ms));
-        let run = execute::part(&self.snapshot, &self.job.identity, self.job.trace.id(), language, code);
-        let run = run.and_then(|run| run.within(due.since(self.host.now()).saturating_sub(START)));
-        let outcome = match run {
-            Ok(run) => {
-                let run = Run { detached: self.job.detached, ..run };
-                execute::whole(self.host.clone(), self.snapshot.clone(), run).await
-            }
-            Err(error) => Err(error),
-        };
-        match outcome {
-            Ok(outcome) => {
-                self.ready.push_back(Said::Event { name: "source", data: brief(&outcome) });
-                self.job.program.ran(outcome);
-            }
-            Err(error) => self.settle(Outcome::Failed, Ended::Failed(error)).await,
-        }
-    }
-
     fn plan(&self, shape: Shape) -> Plan {
         let mut deadlines = self.snapshot.config().deadlines.clone();
         if let Some(bound) = self.job.bound {
@@ -357,6 +336,8 @@ where
         match driven {
             Driven::Began { .. } if op.show == Show::Hidden => {}
             Driven::Began { target, .. } if self.broken.is_some() => self.continued(target),
+            // Another round of the same answer.
+            Driven::Began { .. } if self.spoken.is_some() => {}
             Driven::Began { target, reports } => {
                 let Some(target) = self.job.targets.get(target) else { return };
                 let tried = self.gather.tried(&reports);
@@ -367,7 +348,8 @@ where
             }
             Driven::Frames(frames) if op.show == Show::Hidden => self.gather.hidden(op.id, &frames),
             Driven::Frames(frames) => {
-                let frames = self.joined(frames);
+                let mut frames = self.joined(frames);
+                self.hear(&mut frames);
                 self.gather.frames(&frames);
                 if self.key.is_some() {
                     self.tee.add(&frames);

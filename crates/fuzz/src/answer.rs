@@ -197,7 +197,7 @@ fn called(answer: &Answer) -> usize {
 fn said(answer: &Answer) -> String {
     let texts = answer.blocks.iter().filter_map(|block| match block {
         Block::Text(text) | Block::Refusal(text) => Some(text.as_str()),
-        Block::Thinking { .. } | Block::Tool(_) => None,
+        Block::Thinking { .. } | Block::Tool(_) | Block::Run(_) => None,
     });
     texts.collect()
 }

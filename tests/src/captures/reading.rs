@@ -26,7 +26,7 @@ impl Said {
                 Block::Text(text) => said.text.push_str(text),
                 Block::Thinking { text, .. } => said.thinking.push_str(text),
                 Block::Tool(tool) => said.call(tool.name.as_deref().unwrap_or_default(), &tool.arguments),
-                Block::Refusal(_) => {}
+                Block::Refusal(_) | Block::Run(_) => {}
             }
         }
         said

@@ -117,7 +117,7 @@ fn outline(answer: &Answer, own: bool) -> impl PartialEq + std::fmt::Debug + use
     let seals = answer.blocks.iter().filter(|block| match block {
         Block::Thinking { seal, .. } => seal.is_some(),
         Block::Tool(tool) => tool.seal.is_some(),
-        Block::Text(_) | Block::Refusal(_) => false,
+        Block::Text(_) | Block::Refusal(_) | Block::Run(_) => false,
     });
     let private = own.then(|| (said.thinking, seals.count()));
     (said.text, said.calls, answer.finish, private)

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::builtin;
 use super::extras::Extras;
 use super::voice::{Speaker, Voice};
 use crate::call::Shape;
@@ -17,8 +18,9 @@ use crate::config::features::Flags;
 use crate::error::{Error, Kind};
 use crate::host::Time;
 use crate::identity::Tenant;
-use crate::modes::{Chat, Code, Program, Thinking};
+use crate::modes::{Chat, Coding, Program, Thinking};
 use crate::route::{self, Target, Wanted, Wish};
+use crate::sandbox::Limits;
 use crate::wire::answer::Head;
 use crate::wire::conversation::Format;
 use crate::wire::json::{Members, parse};
@@ -62,6 +64,8 @@ pub struct Options {
     pub cache: Option<Duration>,
     /// What the headers say of the platform's own offers.
     pub extras: Extras,
+    /// The most that a run of the tenant's code may use; `None` where it may not run any.
+    pub code: Option<Limits>,
 }
 
 impl Options {
@@ -87,6 +91,7 @@ impl Options {
             hedge: (hedge > 0).then(|| Duration::from_millis(hedge)),
             cache: flags.cache.filter(|_| !control.contains("no-cache") && !control.contains("no-store")),
             extras: Extras::read(headers)?,
+            code: config.code(tenant).ok(),
         })
     }
 }
@@ -163,21 +168,16 @@ pub fn asked(
             present(dialect, &members)?;
             let shape = if stream { Shape::Stream } else { Shape::Whole };
             let format = format(dialect, &members);
-            let prompt = Prompt::Own(dialect, members);
-            let Fitting { targets, passed } = fitting(targets, &prompt, shape)?;
+            let (program, prompt, refused) =
+                builtin::program(config, options, flags, dialect, members, id, now);
+            let fit = fitting(targets, &prompt, shape);
+            let Fitting { targets, passed } = fit.map_err(|error| refused.unwrap_or(error))?;
             head.input_estimate = prompt.estimated_input();
-            let voice = Voice::Speaker(Box::new(Speaker::new(dialect, true, head)));
-            Ok(Asked {
-                program: Program::Chat(Chat::of(prompt)),
-                targets,
-                passed,
-                stream,
-                shape,
-                voice,
-                notice,
-                format,
-                extras,
-            })
+            let mut voice = Voice::Speaker(Box::new(Speaker::new(dialect, true, head)));
+            if matches!((&program, &prompt), (Program::Interpreter(_), Prompt::Own(..))) {
+                voice.rewrite();
+            }
+            Ok(Asked { program, targets, passed, stream, shape, voice, notice, format, extras })
         }
         Wanted::Thinking | Wanted::Code => {
             let members = match dialect {
@@ -188,7 +188,7 @@ pub fn asked(
             let query = conversation(&messages(&members)?)?;
             let params = params(members)?;
             let program = match wanted {
-                Wanted::Code => Program::Code(Code::new(&query, params, flags)),
+                Wanted::Code => Program::Code(Coding::new(&query, params, flags)),
                 _ => Program::Thinking(Thinking::new(&query, params, flags)),
             };
             head.input_estimate = program.input_bound();

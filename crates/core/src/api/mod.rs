@@ -1,6 +1,7 @@
 //! The surfaces: which routes there are, what they take and what they answer. Pure; `serve` does the asking.
 
 pub mod answer;
+pub mod builtin;
 pub mod cors;
 pub mod execute;
 pub mod extras;

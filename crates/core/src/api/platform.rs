@@ -10,7 +10,7 @@ use crate::call::Shape;
 use crate::config::Config;
 use crate::config::features::Flags;
 use crate::error::{Error, Kind};
-use crate::modes::{Chat, Code, Next, Op, Program, Thinking};
+use crate::modes::{Chat, Coding, Next, Op, Program, Thinking};
 use crate::route;
 use crate::wire::conversation::Format;
 use crate::wire::json::{self, Members};
@@ -118,7 +118,7 @@ impl Request {
     pub fn program(&self, flags: &Flags) -> Program {
         let params = self.params.clone();
         match self.mode.as_str() {
-            "code" => Program::Code(Code::new(&self.query, params, flags)),
+            "code" => Program::Code(Coding::new(&self.query, params, flags)),
             "thinking" => Program::Thinking(Thinking::new(&self.query, params, flags)),
             _ => Program::Chat(Chat::ask(&self.query, params)),
         }
@@ -144,7 +144,7 @@ impl Request {
                 Some(Op::Ask { prompt, .. }) => fitting(targets, prompt, shape)?,
                 Some(Op::Execute { .. }) | None => Fitting { targets, passed: Vec::new() },
             },
-            Next::Done => Fitting { targets, passed: Vec::new() },
+            Next::Done | Next::Failed(_) => Fitting { targets, passed: Vec::new() },
         };
         let voice = Voice::Platform(Platform::new(trace, program.mode()));
         Ok(Asked {

@@ -260,7 +260,8 @@ impl Attempt {
             match event {
                 Event::Text(text) | Event::Thinking(text) | Event::Refusal(text) => self.content(text.len()),
                 Event::Tool(tool) => self.content(tool.arguments.len()),
-                Event::Sealed(_) => {}
+                // No provider says that we ran something.
+                Event::Sealed(_) | Event::Run(_) => {}
                 Event::Other(other) if other.is_content => self.content(other.bytes),
                 Event::Other(_) => {}
                 Event::Usage(usage) => self.report.usage = Some(*usage),

@@ -26,6 +26,9 @@ pub struct Features {
     pub reflection_depth: Option<u8>,
     /// How often the code mode mends a program that failed, 0 to 5; twice unless set.
     pub code_repairs: Option<u8>,
+    /// How often the code of one answer's `code_interpreter` or `code_execution` is run here, 0 to 32; 8 times unless
+    /// set. With 0 the platform offers no such tool.
+    pub code_runs: Option<u8>,
     /// Serve `/api/v1/metrics`. On unless set.
     pub metrics: Option<bool>,
     /// Break the metrics down by mode and key as well. Off unless set.
@@ -49,6 +52,8 @@ pub struct Flags {
     pub reflection_depth: u8,
     /// See [`Features::code_repairs`].
     pub code_repairs: u8,
+    /// See [`Features::code_runs`].
+    pub code_runs: u8,
     /// See [`Features::metrics`].
     pub metrics: bool,
     /// See [`Features::detailed_tracking`].
@@ -59,6 +64,8 @@ pub struct Flags {
 pub const MAX_REFLECTIONS: u8 = 3;
 /// The most that the code mode mends a program.
 pub const MAX_REPAIRS: u8 = 5;
+/// The most runs of one answer's tool.
+pub const MAX_RUNS: u8 = 32;
 
 impl Features {
     /// These flags over the deployment's, over what holds where neither says anything.
@@ -73,6 +80,7 @@ impl Features {
             thinking: self.thinking_seconds.or(deployment.thinking_seconds).map(Duration::from_secs),
             reflection_depth: self.reflection_depth.or(deployment.reflection_depth).unwrap_or(1),
             code_repairs: self.code_repairs.or(deployment.code_repairs).unwrap_or(2),
+            code_runs: self.code_runs.or(deployment.code_runs).unwrap_or(8),
             metrics: self.metrics.or(deployment.metrics).unwrap_or(true),
             detailed_tracking: self.detailed_tracking.or(deployment.detailed_tracking).unwrap_or(false),
         }
@@ -94,6 +102,9 @@ impl Features {
         }
         if self.code_repairs.is_some_and(|repairs| repairs > MAX_REPAIRS) {
             return Err(("code_repairs", format!("must be 0 to {MAX_REPAIRS}")));
+        }
+        if self.code_runs.is_some_and(|runs| runs > MAX_RUNS) {
+            return Err(("code_runs", format!("must be 0 to {MAX_RUNS}")));
         }
         Ok(())
     }

@@ -91,6 +91,7 @@ pub(super) fn features(mut table: Table<'_>) -> Result<Features, Problem> {
         thinking_seconds: table.whole("thinking_seconds"),
         reflection_depth: table.whole("reflection_depth"),
         code_repairs: table.whole("code_repairs"),
+        code_runs: table.whole("code_runs"),
         metrics: table.truth("metrics"),
         detailed_tracking: table.truth("detailed_tracking"),
     };

@@ -4,14 +4,19 @@
 //! A later mode adds its file, an arm of [`Program`], and, if it searches, reads or executes, an arm of [`Op`].
 
 pub mod code;
+mod interpreter;
 mod thinking;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::code::Code;
+pub use self::code::Code as Coding;
+pub use self::interpreter::{Files, Interpreter};
 pub use self::thinking::Thinking;
+use crate::error::Error;
+use crate::wire::Dialect;
 use crate::wire::continuation;
+use crate::wire::event::Event;
 use crate::wire::json::Members;
 use crate::wire::prompt::{Plain, Prompt, Turn};
 
@@ -24,7 +29,9 @@ pub enum Program {
     /// Several asks, each building on all before it.
     Thinking(Thinking),
     /// A program is written, run, mended and answered from.
-    Code(Code),
+    Code(Coding),
+    /// A caller's request, answered with the help of code that the model has run.
+    Interpreter(Box<Interpreter>),
 }
 
 /// What a program does next.
@@ -34,6 +41,8 @@ pub enum Next {
     All(Vec<Op>),
     /// Nothing: the last outcome shown as the answer is the result.
     Done,
+    /// It cannot go on.
+    Failed(Error),
 }
 
 /// One operation.
@@ -52,11 +61,24 @@ pub enum Op {
     Execute {
         /// The step's name.
         id: &'static str,
-        /// A language's name.
-        language: String,
-        /// Its text.
-        code: String,
+        /// The program.
+        code: Code,
     },
+}
+
+/// A program for the sandbox, and what it may use beside the tenant's limits.
+#[derive(Clone, Debug, Default)]
+pub struct Code {
+    /// A language's name.
+    pub language: String,
+    /// Its text.
+    pub text: String,
+    /// Whose files it takes up and leaves.
+    pub session: Option<String>,
+    /// The memory that the caller asked for, in bytes.
+    pub memory: Option<u64>,
+    /// The most bytes of files that it may hand back.
+    pub files_bytes: Option<u64>,
 }
 
 /// Where an operation's tokens go. Exactly one operation of a program shows `Answer`.
@@ -73,7 +95,7 @@ impl Program {
     pub fn mode(&self) -> &'static str {
         match self {
             Self::Chat(chat) if matches!(chat.prompt, Prompt::Embeddings(_)) => "embeddings",
-            Self::Chat(_) => "chat",
+            Self::Chat(_) | Self::Interpreter(_) => "chat",
             Self::Thinking(_) => "thinking",
             Self::Code(_) => "code",
         }
@@ -85,6 +107,7 @@ impl Program {
             Self::Chat(chat) => chat.next(),
             Self::Thinking(thinking) => thinking.next(),
             Self::Code(code) => code.next(),
+            Self::Interpreter(interpreter) => interpreter.next(),
         }
     }
 
@@ -94,20 +117,46 @@ impl Program {
             Self::Chat(chat) => chat.done = true,
             Self::Thinking(thinking) => thinking.absorb(op, text),
             Self::Code(code) => code.absorb(op, &text),
+            Self::Interpreter(interpreter) => interpreter.absorb(),
         }
     }
 
-    /// Takes the outcome of an execution of the last `next`.
-    pub fn ran(&mut self, outcome: Value) {
-        if let Self::Code(code) = self {
-            code.ran(outcome);
+    /// Takes the outcome of an execution of the last `next`. Gives back the error of one that the program cannot do
+    /// without.
+    pub fn ran(&mut self, outcome: Result<Value, Error>) -> Result<(), Error> {
+        match self {
+            Self::Interpreter(interpreter) => interpreter.ran(outcome),
+            Self::Code(code) => code.ran(outcome?),
+            Self::Chat(_) | Self::Thinking(_) => {}
+        }
+        Ok(())
+    }
+
+    /// What of these events of the answer the caller is told; the rest is the program's own.
+    pub fn hear(&mut self, spoken: Dialect, events: Vec<Event>) -> Vec<Event> {
+        match self {
+            Self::Interpreter(interpreter) => interpreter.hear(spoken, events),
+            Self::Chat(_) | Self::Thinking(_) | Self::Code(_) => events,
+        }
+    }
+
+    /// Whether the caller is told of its runs as steps; otherwise they are parts of the answer.
+    pub fn tells_runs(&self) -> bool {
+        !matches!(self, Self::Interpreter(_))
+    }
+
+    /// What the program itself adds to the answer.
+    pub fn say(&mut self) -> Vec<Event> {
+        match self {
+            Self::Interpreter(interpreter) => interpreter.say(),
+            Self::Chat(_) | Self::Thinking(_) | Self::Code(_) => Vec::new(),
         }
     }
 
     /// What it has made beside the answer's text: members of the result.
     pub fn made(&self) -> Option<Value> {
         match self {
-            Self::Chat(_) | Self::Thinking(_) => None,
+            Self::Chat(_) | Self::Thinking(_) | Self::Interpreter(_) => None,
             Self::Code(code) => code.made(),
         }
     }
@@ -117,6 +166,7 @@ impl Program {
         match self {
             Self::Chat(chat) => continuation::of(&chat.prompt).is_some(),
             Self::Thinking(_) | Self::Code(_) => true,
+            Self::Interpreter(_) => false,
         }
     }
 
@@ -126,6 +176,7 @@ impl Program {
             Self::Chat(chat) => u64::from(!chat.done),
             Self::Thinking(thinking) => thinking.asks_left(),
             Self::Code(code) => code.asks_left(),
+            Self::Interpreter(interpreter) => interpreter.asks_left(),
         }
     }
 
@@ -135,6 +186,7 @@ impl Program {
             Self::Chat(chat) => chat.prompt.estimated_input(),
             Self::Thinking(thinking) => thinking.input_bound(),
             Self::Code(code) => code.input_bound(),
+            Self::Interpreter(interpreter) => interpreter.input_bound(),
         }
     }
 
@@ -144,6 +196,7 @@ impl Program {
             Self::Chat(chat) => chat.prompt.max_output(),
             Self::Thinking(thinking) => thinking.max_output(),
             Self::Code(code) => code.max_output(),
+            Self::Interpreter(interpreter) => interpreter.max_output(),
         }
     }
 }
@@ -156,6 +209,7 @@ impl Program {
             Self::Chat(chat) => chat.prompt.bound_output(bound),
             Self::Thinking(thinking) => thinking.bound_output(bound),
             Self::Code(code) => code.bound_output(bound),
+            Self::Interpreter(interpreter) => interpreter.bound_output(bound),
         }
     }
 }

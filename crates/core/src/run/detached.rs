@@ -24,7 +24,7 @@ use crate::identity::role::Role;
 use crate::identity::{Identity, Tenant};
 use crate::ledger::receipt::{Outcome, RunStep};
 use crate::ledger::reserve;
-use crate::modes::{Next, Op, Show};
+use crate::modes::{Code, Next, Op, Show};
 use crate::route::{self, Target, Wish};
 use crate::snapshot::Snapshot;
 use crate::trace::{self, Trace};
@@ -193,9 +193,9 @@ struct Worker<'a, H> {
 impl<H: Host> Worker<'_, H> {
     async fn work(mut self, mut run: Checkpoint) -> Result<Stepped, Error> {
         if let Next::All(ops) = run.program.next()
-            && let Some(Op::Execute { language, code, .. }) = ops.first()
+            && let Some(Op::Execute { code, .. }) = ops.first()
         {
-            return self.execute(run, language, code).await;
+            return self.execute(run, code).await;
         }
         let started = self.host.now();
         let id = trace::id(started, self.host.random());
@@ -215,7 +215,7 @@ impl<H: Host> Worker<'_, H> {
         let mut failure = None;
         let ops = match run.program.next() {
             Next::All(ops) => ops,
-            Next::Done => Vec::new(),
+            Next::Done | Next::Failed(_) => Vec::new(),
         };
         for op in ops {
             let Op::Ask { id: name, prompt, .. } = op else { continue };
@@ -243,7 +243,7 @@ impl<H: Host> Worker<'_, H> {
     }
 
     /// Runs a program. Its hold and its receipt are the run's own.
-    async fn execute(mut self, mut run: Checkpoint, language: &str, code: &str) -> Result<Stepped, Error> {
+    async fn execute(mut self, mut run: Checkpoint, code: &Code) -> Result<Stepped, Error> {
         let identity = Identity {
             tenant: self.tenant.clone(),
             key: run.key.clone(),
@@ -253,7 +253,7 @@ impl<H: Host> Worker<'_, H> {
         // It must not outlive its claim.
         let left = run.claimed.since(self.host.now());
         let left = left.saturating_sub(left.checked_div(10).unwrap_or_default());
-        let part = execute::part(self.snapshot, &identity, &run.trace, language, code);
+        let part = execute::part(self.snapshot, &identity, &run.trace, code);
         let outcome = match part.and_then(|part| part.within(left)) {
             Ok(part) => {
                 let part = execute::Run { detached: true, ..part };
@@ -261,15 +261,14 @@ impl<H: Host> Worker<'_, H> {
             }
             Err(error) => Err(error),
         };
-        match outcome {
-            Ok(outcome) => {
-                run.program.ran(outcome);
+        if matches!(&outcome, Err(error) if error.kind == Kind::Limited) {
+            self.unclaim(&mut run).await?;
+            return Ok(Stepped::Later(Duration::from_secs(1)));
+        }
+        match run.program.ran(outcome) {
+            Ok(()) => {
                 let _ = self.note(&run, "run_code").await;
                 self.advance(run, Usage::default()).await
-            }
-            Err(error) if error.kind == Kind::Limited => {
-                self.unclaim(&mut run).await?;
-                Ok(Stepped::Later(Duration::from_secs(1)))
             }
             Err(error) => self.failed(run, error).await,
         }

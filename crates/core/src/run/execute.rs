@@ -18,6 +18,7 @@ use crate::host::{ByteStream, Held, Host, NetError, Time};
 use crate::identity::Identity;
 use crate::ledger::receipt::{Outcome, Receipt, millis};
 use crate::ledger::reserve;
+use crate::modes::Code;
 use crate::sandbox::{Ended, Execution, Heard, Hearing, Limits, Status, bounds, invoke, written};
 use crate::snapshot::Snapshot;
 use crate::trace;
@@ -41,21 +42,21 @@ pub struct Run {
 }
 
 /// A run that is a step of an answer: with the tenant's own limits, and files that fit into a checkpoint.
-pub fn part(
-    snapshot: &Snapshot,
-    identity: &Identity,
-    trace: &str,
-    language: &str,
-    code: &str,
-) -> Result<Run, Error> {
+pub fn part(snapshot: &Snapshot, identity: &Identity, trace: &str, code: &Code) -> Result<Run, Error> {
     let config = snapshot.config();
     let most = config.code(&identity.tenant)?;
     let limits = config.sandbox.limits.within(&most);
-    let limits = Limits { artifacts_bytes: limits.artifacts_bytes.min(MAX_PART), ..limits };
-    let execution = Execution { limits, ..Execution::of(language, code) };
+    let files = code.files_bytes.unwrap_or(MAX_PART).min(MAX_PART);
+    let limits = Limits {
+        artifacts_bytes: limits.artifacts_bytes.min(files),
+        memory_bytes: code.memory.unwrap_or(limits.memory_bytes).min(most.memory_bytes),
+        ..limits
+    };
+    let execution = Execution { limits, ..Execution::of(&code.language, &code.text) };
     execution.check()?;
     let (identity, trace) = (identity.clone(), trace.to_owned());
-    Ok(Run { identity, trace, execution, session: None, inside: true, detached: false })
+    let session = code.session.clone();
+    Ok(Run { identity, trace, execution, session, inside: true, detached: false })
 }
 
 /// The most bytes of files that a step of an answer hands back: with a checkpoint's other parts they fit into a blob.

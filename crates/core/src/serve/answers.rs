@@ -79,8 +79,10 @@ pub async fn answer<H: Host>(
         voice.rewrite();
     }
     let bound = flags.thinking.filter(|_| matches!(program, Program::Thinking(_)));
-    // Embeddings are not kept.
-    let cache = options.cache.is_some() && handler != Handler::Embeddings;
+    // Embeddings are not kept, nor is what code has computed.
+    let cache = options.cache.is_some()
+        && handler != Handler::Embeddings
+        && !matches!(program, Program::Interpreter(_));
     let trace = trace.to_owned();
     let job = Job {
         identity,

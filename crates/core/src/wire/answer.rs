@@ -1,7 +1,7 @@
 //! A whole answer, gathered from its events: what surfaces that do not stream write.
 
 use super::conversation::Seal;
-use super::event::{Event, Finish, ToolDelta, Usage};
+use super::event::{Event, Finish, Run, ToolDelta, Usage};
 use super::omitted::Omitted;
 
 /// The most bytes of one answer's text, thinking and arguments that are kept, each block with [`BLOCK`] more.
@@ -70,6 +70,7 @@ enum Kind {
     Thinking,
     Sealed,
     Tool,
+    Run,
 }
 
 /// A piece of a whole answer.
@@ -88,6 +89,8 @@ pub enum Block {
     },
     /// A call with all its arguments.
     Tool(ToolDelta),
+    /// Code that the platform ran.
+    Run(Box<Run>),
 }
 
 impl Answer {
@@ -101,6 +104,10 @@ impl Answer {
             Event::Start { model, .. } => self.model.clone_from(model),
             _ if !fits => {}
             Event::Tool(piece) => self.tool(piece),
+            Event::Run(run) => match self.blocks.last_mut() {
+                Some(Block::Run(last)) if last.number == run.number => last.clone_from(run),
+                _ => self.blocks.push(Block::Run(run.clone())),
+            },
             Event::Text(text) => match self.blocks.last_mut() {
                 Some(Block::Text(last)) => last.push_str(text),
                 _ => self.blocks.push(Block::Text(text.clone())),
@@ -178,6 +185,8 @@ impl Extent {
                 let seal = tool.seal.as_ref().map_or(0, |seal| seal.value.len().saturating_add(BLOCK));
                 (Kind::Tool, tool.arguments.len().saturating_add(seal))
             }
+            // What is said at its beginning is said again at its end.
+            Event::Run(run) => (Kind::Run, if run.end.is_some() { run.size() } else { 0 }),
             _ => return self.fits(),
         };
         let begins = match event {

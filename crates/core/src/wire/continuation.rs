@@ -17,6 +17,7 @@ const GO_ON: &str = "Your last message stops in the middle: the connection was l
 pub fn of(prompt: &Prompt) -> Option<Conversation> {
     let conversation = match prompt {
         Prompt::Own(dialect, members) => dialect.read(members).ok()?,
+        Prompt::Offered(..) => return None,
         Prompt::Plain(plain) => openai::read(&request::chat(plain, Shape::Stream)).ok()?,
         Prompt::Embeddings(_) => return None,
     };

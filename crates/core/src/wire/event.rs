@@ -1,7 +1,9 @@
 //! The neutral, closed event stream in the middle: what any dialect's stream says.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use super::builtin::Function;
 use super::conversation::Seal;
 use super::refusal::Class;
 
@@ -25,6 +27,8 @@ pub enum Event {
     Refusal(String),
     /// A piece of a tool call.
     Tool(ToolDelta),
+    /// Code that the platform runs for the model: when it begins, and again with what came of it.
+    Run(Box<Run>),
     /// What these events do not name: a caller of the same dialect gets it, any other is told that it is left out.
     Other(Other),
     /// Why the answer ended: said by the provider, never made up.
@@ -52,7 +56,7 @@ impl Event {
     pub fn is_content(&self) -> bool {
         match self {
             Self::Text(text) | Self::Thinking(text) | Self::Refusal(text) => !text.is_empty(),
-            Self::Tool(_) | Self::Sealed(_) | Self::Finish(_) => true,
+            Self::Tool(_) | Self::Run(_) | Self::Sealed(_) | Self::Finish(_) => true,
             Self::Other(other) => other.is_content,
             Self::Start { .. } | Self::Usage(_) | Self::Failed { .. } | Self::End | Self::Unreadable => false,
         }
@@ -117,6 +121,80 @@ pub struct ToolDelta {
     /// With the first piece: whether it is a call of a custom tool, whose input stands in the arguments as
     /// [`super::custom`] says.
     pub custom: bool,
+}
+
+/// Code that the platform runs for the model, by a tool that the caller's dialect has ([`super::builtin`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Its place among the runs of the answer, from 0.
+    pub number: u32,
+    /// What the model called.
+    pub function: &'static Function,
+    /// As the model wrote it.
+    pub code: String,
+    /// Whose files it took up and left.
+    pub container: Container,
+    /// What came of it; `None` while it runs.
+    pub end: Option<RunEnd>,
+}
+
+/// A session's files, as providers name such a thing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Container {
+    /// Its name.
+    pub id: String,
+    /// Until when its files are kept, in Unix seconds; 0 where nothing is kept.
+    pub expires: u64,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunEnd {
+    /// What it printed, and the value of its last expression.
+    pub stdout: String,
+    /// What it printed as errors, and why it ended where that was not by itself.
+    pub stderr: String,
+    /// Its exit code; -1 where it did not end by itself.
+    pub exit_code: i64,
+    /// New and changed files, and plots.
+    pub files: Vec<RunFile>,
+    /// Why it was not run at all.
+    pub refused: Option<String>,
+}
+
+/// A file that a run left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFile {
+    /// With its folders.
+    pub name: String,
+    /// What its bytes show it to be, `image/png` for example.
+    pub media: String,
+    /// Its size.
+    pub bytes: u64,
+    /// It itself; `None` where it was larger than what is handed back.
+    pub base64: Option<String>,
+}
+
+impl RunFile {
+    /// As it stands in an answer, where the dialect has no place for it.
+    pub fn shown(&self) -> Value {
+        json!({"name": self.name, "type": self.media, "bytes": self.bytes, "content": self.base64})
+    }
+}
+
+impl Run {
+    /// About how many bytes it takes in an answer.
+    pub fn size(&self) -> usize {
+        let end = self.end.as_ref().map_or(0, |end| {
+            let files = end.files.iter().map(|file| {
+                let content = file.base64.as_ref().map_or(0, String::len);
+                content.saturating_add(file.name.len()).saturating_add(128)
+            });
+            let said = end.stdout.len().saturating_add(end.stderr.len());
+            files.fold(said, usize::saturating_add)
+        });
+        end.saturating_add(self.code.len())
+    }
 }
 
 /// Why an answer ended.

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod anthropic;
 pub mod aws;
+pub mod builtin;
 pub mod continuation;
 pub mod conversation;
 pub mod custom;

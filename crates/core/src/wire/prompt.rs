@@ -12,6 +12,9 @@ pub enum Prompt {
     /// A caller's request in its own dialect: passed on with its order, numbers and unknown members to a target of the
     /// same dialect, translated for others.
     Own(Dialect, Members),
+    /// The same for targets that have a tool of the caller's dialect; for all others, the request with functions in its
+    /// place ([`super::builtin`]).
+    Offered(Dialect, Members, Members),
     /// A question of ours.
     Plain(Plain),
     /// A caller's request for embeddings, passed on in the same way.
@@ -61,7 +64,9 @@ impl Prompt {
     /// request counts, tools and schemas included, so that this errs upwards.
     pub fn estimated_input(&self) -> u64 {
         let bytes = match self {
-            Self::Own(_, members) | Self::Embeddings(members) => members.size(),
+            Self::Own(_, members) | Self::Embeddings(members) | Self::Offered(_, _, members) => {
+                members.size()
+            }
             Self::Plain(plain) => {
                 let turns = plain.messages.iter().map(|turn| turn.content.len().saturating_add(16));
                 turns.fold(plain.params.size(), usize::saturating_add)
@@ -76,6 +81,10 @@ impl Prompt {
         if self.max_output().is_none() {
             match self {
                 Self::Own(dialect, members) => bound_output(*dialect, members, bound),
+                Self::Offered(dialect, own, offered) => {
+                    bound_output(*dialect, own, bound);
+                    bound_output(*dialect, offered, bound);
+                }
                 Self::Plain(Plain { params, .. }) => params.set("max_tokens", &bound),
                 Self::Embeddings(_) => {}
             }
@@ -85,7 +94,7 @@ impl Prompt {
     /// The most output tokens that the prompt allows, all choices together, where it says so.
     pub fn max_output(&self) -> Option<u64> {
         match self {
-            Self::Own(dialect, members) => match dialect {
+            Self::Own(dialect, members) | Self::Offered(dialect, members, _) => match dialect {
                 Dialect::OpenAi | Dialect::Anthropic => max_output(members),
                 Dialect::Responses => whole(members, "max_output_tokens"),
                 Dialect::Gemini => {

@@ -5,6 +5,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request};
 
 use super::Dialect;
+use super::builtin::has_own;
 use super::conversation::{Cannot, Format};
 use super::json::Members;
 use super::prompt::{DEFAULT_TEMPERATURE, Plain, Prompt};
@@ -26,7 +27,7 @@ pub fn request(
             members.set("model", &target.model);
             (format!("{}/embeddings", target.base_url), members)
         }
-        Prompt::Own(..) | Prompt::Plain(_) => {
+        Prompt::Own(..) | Prompt::Offered(..) | Prompt::Plain(_) => {
             (target.dialect.uri(&target.base_url, &target.model, shape), body(target, prompt, shape)?)
         }
     };
@@ -57,7 +58,7 @@ pub fn request(
 pub fn fits(target: &Target, prompt: &Prompt, shape: Shape) -> Result<(), Error> {
     able(target, prompt, shape)?;
     match prompt {
-        Prompt::Own(dialect, _) if *dialect == target.dialect => Ok(()),
+        Prompt::Own(dialect, _) | Prompt::Offered(dialect, ..) if *dialect == target.dialect => Ok(()),
         Prompt::Embeddings(_) if target.dialect == Dialect::OpenAi => Ok(()),
         Prompt::Embeddings(_) => {
             let detail = format!(
@@ -66,7 +67,7 @@ pub fn fits(target: &Target, prompt: &Prompt, shape: Shape) -> Result<(), Error>
             );
             Err(Error::invalid(detail).at("model"))
         }
-        Prompt::Own(..) | Prompt::Plain(_) => body(target, prompt, shape).map(drop),
+        Prompt::Own(..) | Prompt::Offered(..) | Prompt::Plain(_) => body(target, prompt, shape).map(drop),
     }
 }
 
@@ -77,7 +78,9 @@ fn able(target: &Target, prompt: &Prompt, shape: Shape) -> Result<(), Error> {
         return Ok(());
     }
     let (dialect, read) = match prompt {
-        Prompt::Own(dialect, members) => (*dialect, dialect.read(members)),
+        Prompt::Own(dialect, members) | Prompt::Offered(dialect, _, members) => {
+            (*dialect, dialect.read(members))
+        }
         Prompt::Plain(plain) => (Dialect::OpenAi, Dialect::OpenAi.read(&chat(plain, shape))),
         Prompt::Embeddings(_) => return Ok(()),
     };
@@ -96,6 +99,8 @@ fn able(target: &Target, prompt: &Prompt, shape: Shape) -> Result<(), Error> {
 fn body(target: &Target, prompt: &Prompt, shape: Shape) -> Result<Members, Error> {
     let (dialect, members) = match prompt {
         Prompt::Own(dialect, members) => (*dialect, members),
+        Prompt::Offered(dialect, own, _) if has_own(*dialect, target.dialect) => (*dialect, own),
+        Prompt::Offered(dialect, _, offered) => (*dialect, offered),
         Prompt::Plain(plain) => (Dialect::OpenAi, &chat(plain, shape)),
         Prompt::Embeddings(members) => return Ok(members.clone()),
     };

@@ -109,7 +109,7 @@ fn omitted(answer: &Answer) -> Omitted {
         let other = match block {
             Block::Refusal(text) => Event::other("refusal", text.len()),
             Block::Tool(tool) => Event::other("tool_call", tool.arguments.len()),
-            Block::Text(_) | Block::Thinking { .. } => continue,
+            Block::Text(_) | Block::Thinking { .. } | Block::Run(_) => continue,
         };
         if let Event::Other(other) = other {
             omitted.add(&other);

@@ -72,8 +72,9 @@ impl Code {
             return self.ask(WRITE, Show::Hidden, WRITING, Vec::new());
         };
         let Some(outcome) = &last.outcome else {
-            let (language, code) = (last.language.clone(), last.code.clone());
-            return Next::All(vec![Op::Execute { id: RUN, language, code }]);
+            let (language, text) = (last.language.clone(), last.code.clone());
+            let code = super::Code { language, text, ..super::Code::default() };
+            return Next::All(vec![Op::Execute { id: RUN, code }]);
         };
         let shown = last.shown(outcome);
         match self.mend() {
@@ -247,9 +248,9 @@ mod tests {
     /// What is next: the step's name, and all that it says.
     fn next(code: &Code) -> (&'static str, String) {
         match code.next() {
-            Next::Done => ("", String::new()),
+            Next::Done | Next::Failed(_) => ("", String::new()),
             Next::All(mut ops) => match ops.remove(0) {
-                Op::Execute { id, language, code } => (id, format!("{language} {code}")),
+                Op::Execute { id, code } => (id, format!("{} {}", code.language, code.text)),
                 Op::Ask { id, prompt: Prompt::Plain(plain), .. } => {
                     (id, plain.messages.into_iter().map(|turn| turn.content + "\n").collect())
                 }

@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 
 use super::calls::Calls;
 use super::error::error_body;
+use super::run;
 use crate::error::Error;
 use crate::wire::answer::Head;
 use crate::wire::conversation::Seal;
-use crate::wire::event::{Event, Finish, ToolDelta, Usage};
+use crate::wire::event::{Container, Event, Finish, Run, ToolDelta, Usage};
 use crate::wire::{Dialect, seal};
 
 /// How many pieces wait for a call's arguments at most.
@@ -26,6 +27,8 @@ pub struct Encoder {
     /// What came while a call's arguments were not whole: it follows them.
     late: Vec<Event>,
     finish: Option<Finish>,
+    /// Of the code that was run last.
+    container: Container,
 }
 
 /// A piece of a block.
@@ -61,6 +64,7 @@ impl Encoder {
             calls: Calls::default(),
             late: Vec::new(),
             finish: None,
+            container: Container::default(),
         }
     }
 
@@ -94,6 +98,11 @@ impl Encoder {
                     self.catch_up(out);
                 }
             }
+            Event::Run(run) => {
+                self.settle(out);
+                self.container = run.container.clone();
+                self.run(run, out);
+            }
             Event::Finish(finish) => {
                 self.finish = Some(*finish);
                 self.settle(out);
@@ -117,11 +126,16 @@ impl Encoder {
         self.settle(out);
         self.close(out);
         let reason = self.finish.map(stop_reason);
-        let delta = json!({
+        let mut delta = json!({
             "type": "message_delta",
             "delta": {"stop_reason": reason, "stop_sequence": null, "stop_details": null},
             "usage": counts(usage),
         });
+        if let Some((container, delta)) =
+            run::container(&self.container).zip(delta.get_mut("delta").and_then(Value::as_object_mut))
+        {
+            delta.insert("container".to_owned(), container);
+        }
         put("message_delta", &delta, out);
         put("message_stop", &json!({"type": "message_stop"}), out);
     }
@@ -168,6 +182,20 @@ impl Encoder {
         }
         if !piece.arguments.is_empty() {
             self.delta(Piece::Input { partial_json: &piece.arguments }, out);
+        }
+    }
+
+    /// The call with the code when a run begins, what came of it at its end.
+    fn run(&mut self, run: &Run, out: &mut BytesMut) {
+        let id = run::id(&self.head.id, run);
+        match &run.end {
+            None => {
+                self.start(Open::Tool, &run::call(run, &id, json!({})), out);
+                let input = run::input(run).to_string();
+                self.delta(Piece::Input { partial_json: &input }, out);
+                self.close(out);
+            }
+            Some(end) => self.single(&run::result(run, end, &id), out),
         }
     }
 

@@ -11,6 +11,7 @@ mod error;
 mod messages;
 mod model;
 mod read;
+mod run;
 mod schema;
 mod thinking;
 mod turns;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::counts::Counts;
 use super::decode::{Block, UNREAD, block_events, failed, finish, tool_start};
 use super::encode::{counts, sealed_block, signature, stop_reason, tool_id, tool_seal};
+use super::run;
 use crate::wire::answer::{self, Answer, Head};
 use crate::wire::event::{Event, ToolDelta};
 use crate::wire::json::parse;
@@ -63,7 +64,11 @@ fn tool(index: u32, block: &Block<'_>) -> Event {
 /// Writes a whole answer.
 pub fn whole(head: &Head, answer: &Answer) -> Value {
     let content: Vec<Value> = answer.blocks.iter().flat_map(|block| blocks(head, block)).collect();
-    json!({
+    let container = answer.blocks.iter().rev().find_map(|block| match block {
+        answer::Block::Run(run) => run::container(&run.container),
+        _ => None,
+    });
+    let mut whole = json!({
         "id": format!("msg_{}", head.id),
         "type": "message",
         "role": "assistant",
@@ -73,7 +78,11 @@ pub fn whole(head: &Head, answer: &Answer) -> Value {
         "stop_sequence": null,
         "stop_details": null,
         "usage": counts(answer.usage),
-    })
+    });
+    if let (Some(container), Some(whole)) = (container, whole.as_object_mut()) {
+        whole.insert("container".to_owned(), container);
+    }
+    whole
 }
 
 fn blocks(head: &Head, block: &answer::Block) -> Vec<Value> {
@@ -88,6 +97,11 @@ fn blocks(head: &Head, block: &answer::Block) -> Vec<Value> {
         answer::Block::Thinking { text, seal } => {
             let signature = seal.as_ref().map(signature).unwrap_or_default();
             vec![json!({"type": "thinking", "thinking": text, "signature": signature})]
+        }
+        answer::Block::Run(run) => {
+            let id = run::id(&head.id, run);
+            let result = run.end.as_ref().map(|end| run::result(run, end, &id));
+            [run::call(run, &id, run::input(run))].into_iter().chain(result).collect()
         }
         answer::Block::Tool(tool) => {
             let id = tool_id(&head.id, tool);

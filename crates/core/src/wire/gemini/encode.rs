@@ -62,7 +62,9 @@ impl Encoder {
                 self.finish = Some(*finish);
                 self.flush(true, out);
             }
-            Event::Start { .. }
+            // Nobody can ask for it in this dialect.
+            Event::Run(_)
+            | Event::Start { .. }
             | Event::Other(_)
             | Event::Usage(_)
             | Event::Failed { .. }
@@ -149,6 +151,7 @@ pub fn whole(head: &Head, answer: &Answer) -> Value {
                 set(&mut part, "thoughtSignature", seal.as_ref().map(|seal| signature::write(seal).into()));
                 parts.push(part);
             }
+            Block::Run(_) => {}
             Block::Tool(call) => match called(call, true).map(|part| parse::<Value>(&part)) {
                 Ok(Ok(part)) => parts.push(part),
                 Ok(Err(error)) => malformed = Some(error.to_string()),

@@ -7,11 +7,14 @@ use serde_json::{Value, json};
 use super::{details, error_body};
 use crate::error::Error;
 use crate::wire::answer::{Answer, Block, Head, MAX_KEPT};
-use crate::wire::event::{Event, Finish, ToolDelta, Usage};
+use crate::wire::event::{Event, Finish, Run, ToolDelta, Usage};
 use crate::wire::{custom, sse};
 
 /// The stream's terminator.
 pub const DONE: &[u8] = b"data: [DONE]\n\n";
+
+/// The member that says what was run: chat completions never had such a tool.
+const RUN: &str = "opencode_run";
 
 /// Writes one stream. Every chunk has the same id and time, as OpenAI's do; the reason that ends it comes with the tail.
 pub struct Encoder {
@@ -126,6 +129,8 @@ impl Encoder {
                 self.say_thought(Delta { reasoning_details: Some([detail]), ..Delta::default() }, out);
             }
             Event::Tool(tool) => self.tool(tool, out),
+            Event::Run(run) if run.end.is_some() => self.aside(RUN, &ran(run), out),
+            Event::Run(_) => {}
             Event::Finish(finish) => self.finish = Some(*finish),
             Event::Start { .. }
             | Event::Other(_)
@@ -238,7 +243,7 @@ impl Encoder {
 /// An answer that is not streamed. Its content is null where it only calls tools or refuses, as OpenAI's is.
 pub fn whole(head: &Head, answer: &Answer) -> Value {
     let (mut text, mut refusal, mut shown) = (String::new(), String::new(), String::new());
-    let (mut calls, mut seals) = (Vec::new(), Vec::new());
+    let (mut calls, mut seals, mut runs) = (Vec::new(), Vec::new(), Vec::new());
     for block in &answer.blocks {
         match block {
             Block::Text(piece) => text.push_str(piece),
@@ -248,6 +253,7 @@ pub fn whole(head: &Head, answer: &Answer) -> Value {
                 seals.extend(seal.as_ref().map(|seal| details::detail(seal, text, seals.len())));
             }
             Block::Tool(tool) => calls.push(tool_call(tool, &head.id, calls.len())),
+            Block::Run(run) => runs.push(ran(run)),
         }
     }
     let silent = text.is_empty() && !(calls.is_empty() && refusal.is_empty());
@@ -261,6 +267,7 @@ pub fn whole(head: &Head, answer: &Answer) -> Value {
             ("reasoning_content", Some(shown).filter(|it| !it.is_empty()).map(Value::String)),
             ("reasoning_details", Some(seals).filter(|it| !it.is_empty()).map(Value::Array)),
             ("tool_calls", Some(calls).filter(|it| !it.is_empty()).map(Value::Array)),
+            ("opencode_runs", Some(runs).filter(|it| !it.is_empty()).map(Value::Array)),
         ];
         message.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     }
@@ -276,6 +283,19 @@ pub fn whole(head: &Head, answer: &Answer) -> Value {
             "finish_reason": answer.finish.map(finish_reason),
         }],
         "usage": counts(answer.usage),
+    })
+}
+
+fn ran(run: &Run) -> Value {
+    let end = run.end.clone().unwrap_or_default();
+    json!({
+        "code": run.code,
+        "container": Some(&run.container.id).filter(|id| !id.is_empty()),
+        "stdout": end.stdout,
+        "stderr": end.stderr,
+        "exit_code": end.exit_code,
+        "refused": end.refused,
+        "files": end.files.iter().map(|file| file.shown()).collect::<Vec<_>>(),
     })
 }
 

@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 
 use super::items::{Call, Part, Text};
 use super::response::{Frame, Status};
+use super::run;
 use crate::error::Error;
 use crate::wire::answer::{Answer, Block, Extent, Head, too_long};
 use crate::wire::conversation::Seal;
-use crate::wire::event::{Event, Finish, ToolDelta, Usage};
+use crate::wire::event::{Event, Finish, Run, ToolDelta, Usage};
 use crate::wire::seal;
 use crate::wire::{Dialect, custom};
 
@@ -36,6 +37,8 @@ pub struct Encoder {
     /// Closed items by their index; null for those that are open.
     output: Vec<Value>,
     finish: Option<Finish>,
+    /// The index of the code that is run.
+    running: usize,
 }
 
 /// One event. Members that its type has not are left out.
@@ -79,6 +82,7 @@ impl Encoder {
             calls: Vec::new(),
             output: Vec::new(),
             finish: None,
+            running: 0,
         }
     }
 
@@ -96,6 +100,7 @@ impl Encoder {
             Event::Thinking(text) => self.say(Part::Summary, text, out),
             Event::Sealed(seal) => self.seal(seal, out),
             Event::Tool(piece) => self.tool(piece, out),
+            Event::Run(run) => self.run(run, out),
             Event::Finish(finish) => self.finish = Some(*finish),
             Event::Other(_)
             | Event::Start { .. }
@@ -258,6 +263,27 @@ impl Encoder {
         place
     }
 
+    /// A run's item: it opens with the code and closes with what came of it.
+    fn run(&mut self, run: &Run, out: &mut BytesMut) {
+        self.begin(out);
+        if !self.extent.fits() {
+            return;
+        }
+        if run.end.is_none() {
+            self.close_text(FOLLOWED, out);
+            self.close_calls(false, FOLLOWED, out);
+            self.running = self.open_item();
+        }
+        let index = self.running;
+        let id = format!("ci_{}_{}", self.head.id, run.number);
+        for (kind, members) in run::events(run, &id, index) {
+            self.send(kind, &members, out);
+        }
+        if run.end.is_some() {
+            self.close_item(index, run::item(run, &id), out);
+        }
+    }
+
     fn close_all(&mut self, out: &mut BytesMut) {
         let status = Status::Ended(self.finish).name();
         self.close_text(status, out);
@@ -351,6 +377,10 @@ pub fn whole(head: &Head, answer: &Answer) -> Value {
                 }
             }
             Block::Tool(tool) => write(&Event::Tool(tool.clone())),
+            Block::Run(run) => {
+                write(&Event::Run(Box::new(Run { end: None, ..Run::clone(run) })));
+                write(&Event::Run(run.clone()));
+            }
         }
     }
     if let Some(finish) = answer.finish {

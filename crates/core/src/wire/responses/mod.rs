@@ -13,6 +13,7 @@ mod pass;
 mod read;
 mod refusal;
 mod response;
+mod run;
 mod slots;
 mod whole;
 mod write;
