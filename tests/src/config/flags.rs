@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use super::{seen, store};
 use crate::client::Request;
+use crate::hosts::cases::{failing, printing};
 use crate::hosts::ctx::{Ctx, same};
 
 /// What a tenant sees of its flags.
@@ -24,6 +25,10 @@ struct Sees {
     asks: usize,
     /// `thinking_seconds`: the status of a thinking answer whose provider takes more than a second.
     slow_thinking: u16,
+    /// `code_repairs`: how often a program that always fails is mended.
+    repairs: u64,
+    /// `code_runs`: the status of a request whose tool runs code.
+    runs_code: u16,
     /// `metrics`: the status of the route.
     metrics: u16,
     /// `detailed_tracking`: whether they are broken down.
@@ -34,9 +39,9 @@ struct Sees {
 fn states() -> [(&'static str, &'static str, Sees, Sees); 2] {
     [
         (
-            "cache = false\nreflection_depth = 0\nmetrics = false\nresumable = true\n",
+            "cache = false\nreflection_depth = 0\nmetrics = false\nresumable = true\ncode_repairs = 1\n",
             "cache = true\ncache_ttl_seconds = 1\nthinking_chain = false\nthinking_seconds = 1\nmetrics = true\n\
-             detailed_tracking = true\nresumable = false\ncontinuation = true\n",
+             detailed_tracking = true\nresumable = false\ncontinuation = true\ncode_repairs = 0\ncode_runs = 0\n",
             Sees {
                 replays: false,
                 replays_later: false,
@@ -44,6 +49,8 @@ fn states() -> [(&'static str, &'static str, Sees, Sees); 2] {
                 continues: false,
                 asks: 4,
                 slow_thinking: 200,
+                repairs: 1,
+                runs_code: 200,
                 metrics: 404,
                 detailed: false,
             },
@@ -54,15 +61,17 @@ fn states() -> [(&'static str, &'static str, Sees, Sees); 2] {
                 continues: true,
                 asks: 1,
                 slow_thinking: 504,
+                repairs: 0,
+                runs_code: 400,
                 metrics: 200,
                 detailed: true,
             },
         ),
         (
             "cache = true\ncache_ttl_seconds = 600\nthinking_chain = false\nthinking_seconds = 1\n\
-             detailed_tracking = true\ncontinuation = true\n",
+             detailed_tracking = true\ncontinuation = true\ncode_runs = 0\n",
             "cache = false\nthinking_chain = true\nreflection_depth = 3\nthinking_seconds = 600\n\
-             detailed_tracking = false\nresumable = true\ncontinuation = false\n",
+             detailed_tracking = false\nresumable = true\ncontinuation = false\ncode_repairs = 3\ncode_runs = 1\n",
             Sees {
                 replays: true,
                 replays_later: true,
@@ -70,6 +79,8 @@ fn states() -> [(&'static str, &'static str, Sees, Sees); 2] {
                 continues: true,
                 asks: 1,
                 slow_thinking: 504,
+                repairs: 2,
+                runs_code: 400,
                 metrics: 200,
                 detailed: true,
             },
@@ -80,6 +91,8 @@ fn states() -> [(&'static str, &'static str, Sees, Sees); 2] {
                 continues: false,
                 asks: 7,
                 slow_thinking: 200,
+                repairs: 3,
+                runs_code: 200,
                 metrics: 200,
                 detailed: false,
             },
@@ -126,6 +139,8 @@ async fn sees(ctx: &Ctx, key: &str) -> Result<Sees, String> {
         continues,
         asks: asked.stats().calls(),
         slow_thinking,
+        repairs: repairs(ctx, key).await?,
+        runs_code: runs_code(ctx, key).await?,
         metrics: metrics.status,
         detailed: json["modes"].is_object() && json["keys"].is_object(),
     })
@@ -162,6 +177,22 @@ async fn continues(ctx: &Ctx, key: &str) -> Result<bool, String> {
     let request = ctx.post("/v1/chat/completions", &ctx.body("cut:2", true)).key(key);
     let request = request.header("x-opencode-targets", &ctx.targets(&["cut:2", "ok:2"]));
     Ok(request.send().await?.chat().await?.complete())
+}
+
+async fn repairs(ctx: &Ctx, key: &str) -> Result<u64, String> {
+    let failed = failing().join("\n");
+    let block = |number: usize| format!("```python\n#say~{}{number}\n{failed}\n```\n", ctx.tag);
+    let body = json!({"query": (0..5).map(block).collect::<String>(), "mode": "code"});
+    let request = ctx.post("/api/v1/chat", &body).key(key);
+    let said = request.header("x-opencode-targets", &ctx.targets(&["blocks"])).send().await?.json().await?;
+    said["repairs"].as_u64().ok_or_else(|| said.to_string())
+}
+
+async fn runs_code(ctx: &Ctx, key: &str) -> Result<u16, String> {
+    let question = format!("```python\n#say~{}\n{}\n```", ctx.tag, printing("x").join("\n"));
+    let tools = json!([{"type": "code_interpreter", "container": {"type": "auto"}}]);
+    let body = json!({"model": ctx.model("runs"), "input": question, "tools": tools});
+    Ok(ctx.post("/v1/responses", &body).key(key).send().await?.status)
 }
 
 fn think(ctx: &Ctx, key: &str, fault: &str) -> Request {

@@ -119,6 +119,10 @@ fn calls(order: &Order, asked: &Asked) -> Vec<Call> {
         Content::Json | Content::BadJson | Content::OffJson if asked.forced => vec![object(order, asked)],
         _ => Vec::new(),
     };
+    if let (Content::Runs, Some((name, arguments))) = (order.content, asked.program()) {
+        let name = name.to_owned();
+        return vec![Call { id: format!("call_wall_{}", asked.results().len()), name, arguments }];
+    }
     let name = asked.tool.as_deref().unwrap_or("weather");
     let call = |(index, arguments): (usize, String)| Call {
         id: format!("call_wall_{index}"),
@@ -136,6 +140,7 @@ fn tokens(order: &Order, asked: &Asked) -> Vec<String> {
         Content::Echo => asked.echo(),
         Content::Stage => asked.stage(),
         Content::Blocks => asked.blocks(),
+        Content::Runs => vec!["It gave: ".to_owned(), asked.results().join(" | ")],
         Content::Tools(_) => vec!["The tool said: ".to_owned(), asked.result.clone().unwrap_or_default()],
         Content::Json | Content::BadJson | Content::OffJson => halves(&object(order, asked)),
     }

@@ -118,11 +118,56 @@ impl Asked {
         vec![block.map_or_else(|| last.to_owned(), |block| format!("```{block}```"))]
     }
 
+    /// What tools said, in order, whichever dialect says so.
+    pub fn results(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        results(&self.json[self.talk], &mut found);
+        found
+    }
+
+    /// The function and the arguments that have the next fenced block of the question run, if one is left.
+    pub fn program(&self) -> Option<(&str, String)> {
+        let mut texts = Vec::new();
+        strings(&self.json[self.talk], &mut texts);
+        let question = texts.iter().find(|text| text.contains("```"))?;
+        let block = question.split("```").skip(1).step_by(2).nth(self.results().len())?;
+        let (language, code) = block.split_once('\n')?;
+        Some(match language {
+            "bash" => ("bash_code_execution", json!({ "command": code }).to_string()),
+            _ => (self.tool.as_deref()?, json!({ "code": code }).to_string()),
+        })
+    }
+
     /// Words that depend on the conversation and on nothing else.
     pub fn stage(&self) -> Vec<String> {
         let digest = Sha256::digest(self.json[self.talk].to_string().as_bytes());
         let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         vec!["stage".to_owned(), format!(" {}", &hex[..8]), format!(" {}", &hex[8..])]
+    }
+}
+
+fn results(value: &Value, found: &mut Vec<String>) {
+    let result = match value {
+        _ if value["role"] == "tool" => &value["content"],
+        _ if value["type"] == "function_call_output" => &value["output"],
+        _ if value["type"] == "tool_result" => &value["content"],
+        _ if value["functionResponse"].is_object() => &value["functionResponse"]["response"],
+        Value::Array(values) => return values.iter().for_each(|value| results(value, found)),
+        Value::Object(members) => return members.values().for_each(|value| results(value, found)),
+        _ => return,
+    };
+    let mut said = Vec::new();
+    strings(result, &mut said);
+    found.push(said.into_iter().filter(|text| text != "text").collect());
+}
+
+/// Every text, however deep.
+fn strings(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) => found.push(text.clone()),
+        Value::Array(values) => values.iter().for_each(|value| strings(value, found)),
+        Value::Object(members) => members.values().for_each(|value| strings(value, found)),
+        _ => {}
     }
 }
 

@@ -85,6 +85,8 @@ pub enum Content {
     Stage,
     /// The first fenced block of the question, after a program that failed the next one, and at last what it came to.
     Blocks,
+    /// A call of the tool that runs code for each fenced block of the question in turn; at last what came of them.
+    Runs,
     /// So many tool calls at once; once their results are there, the first of them.
     Tools(usize),
     /// A JSON object that fits the schema that was asked for.
@@ -150,6 +152,7 @@ fn content(word: &str, numbers: &Numbers) -> Option<Content> {
         "echo" => Content::Echo,
         "stage" => Content::Stage,
         "blocks" => Content::Blocks,
+        "runs" => Content::Runs,
         "tools" => Content::Tools(numbers.count(1)),
         "json" => Content::Json,
         "badjson" => Content::BadJson,

@@ -61,6 +61,7 @@
 //! | `echo` | the last user message and every parameter, as JSON |
 //! | `stage` | words derived from the conversation alone |
 //! | `blocks` | the first fenced block of the question; after a program that failed the next one; then what it came to |
+//! | `runs` | a call of the first tool, or of `bash_code_execution`, with each fenced block of the question in turn; then the results |
 //! | `tools:N` (1) | N tool calls at once, each about another city; once their results are there, the first of them |
 //! | `thinking` | reasoning first, with its seal [`SEAL`]: a signature, encrypted content when it was asked for, a `thoughtSignature` on the first call or the last part; a chat has no seal. Then whatever else was named |
 //! | `json` | a JSON object that fits the schema that was asked for, in the tool's arguments when a tool of Anthropic's was forced |

@@ -1,6 +1,7 @@
 //! The cases, by what they are about.
 
 mod broken;
+mod builtin;
 mod chat;
 mod dialects;
 mod embeddings;
@@ -24,6 +25,7 @@ pub fn all() -> Vec<Case> {
         dialects::cases(),
         broken::cases(),
         surfaces::cases(),
+        builtin::cases(),
     ];
     groups.into_iter().flatten().collect()
 }

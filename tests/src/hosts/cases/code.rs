@@ -23,7 +23,8 @@ fn question(ctx: &Ctx, programs: &[Vec<String>]) -> String {
     programs.iter().map(block).collect()
 }
 
-fn failing() -> Vec<String> {
+/// A program that fails in the scripted sandbox.
+pub fn failing() -> Vec<String> {
     let mut failed = outcome();
     failed["status"] = json!("error");
     failed["exit_code"] = json!(1);

@@ -3,6 +3,7 @@
 //! To add one: write an `async fn(&Ctx) -> Result<(), String>` and name it in its file's table.
 
 mod answer;
+mod builtin;
 mod code;
 mod continuation;
 mod crash;
@@ -18,6 +19,9 @@ mod sandbox;
 mod tasks;
 mod tenants;
 mod truth;
+
+pub use builtin::prints as printing;
+pub use code::failing;
 
 use std::pin::Pin;
 
@@ -83,7 +87,7 @@ use case;
 
 /// Every case.
 pub fn all() -> Vec<Case> {
-    let files: [&[Case]; 16] = [
+    let files: [&[Case]; 17] = [
         routes::CASES,
         answer::CASES,
         failover::CASES,
@@ -98,6 +102,7 @@ pub fn all() -> Vec<Case> {
         input::CASES,
         sandbox::CASES,
         code::CASES,
+        builtin::CASES,
         tasks::CASES,
         tenants::CASES,
     ];
