@@ -1,5 +1,6 @@
 //! How platform and model end, and start again.
 
+use rustix::process::Pid;
 use serde_json::json;
 
 use super::running::{Running, kill, until, vanished};
@@ -8,18 +9,38 @@ use crate::hosts::ctx::{check, same};
 
 pub async fn ctrl_c(stage: &Stage) -> Result<(), String> {
     let mut platform = Running::start(stage, &stage.empty("ctrl-c")?, &[]).await?;
-    let model = platform.model()?;
+    let children = platform.children();
     platform.ctrl_c();
     platform.ended().await?;
-    vanished(model).await
+    all_vanished(children).await
 }
 
 pub async fn killed(stage: &Stage) -> Result<(), String> {
     let mut platform = Running::start(stage, &stage.empty("killed")?, &[]).await?;
-    let model = platform.model()?;
+    let children = platform.children();
     platform.kill();
     platform.ended().await?;
-    vanished(model).await
+    all_vanished(children).await
+}
+
+async fn all_vanished(children: Vec<Pid>) -> Result<(), String> {
+    check(!children.is_empty(), || "it had no children".to_owned())?;
+    for child in children {
+        vanished(child).await?;
+    }
+    Ok(())
+}
+
+/// Code runs without any account or key, where the machine has the barriers for it.
+pub async fn runs_code(stage: &Stage) -> Result<(), String> {
+    let platform = Running::start(stage, &stage.empty("runs-code")?, &[]).await?;
+    let body = json!({ "language": "python", "code": "import sys\nprint(6 * 7)\nsys.version_info.major" });
+    let mut response = platform.post("/api/v1/sandbox/execute", &body).await?;
+    let said = response.json().await?;
+    same("status", response.status, 200).map_err(|error| format!("{error}\n{said}\n{}", platform.said()))?;
+    same("stdout", said["stdout"].as_str(), Some("42\n"))?;
+    same("value", &said["return_value"], &json!(3))?;
+    same("profile", said["isolation"]["profile"].as_str(), Some("full"))
 }
 
 pub async fn model_killed(stage: &Stage) -> Result<(), String> {

@@ -39,10 +39,11 @@ const ANSWERS: [Answer; 10] = [
     ("answers::several_at_once", |platform| Box::pin(answers::several_at_once(platform))),
 ];
 
-const OWN: [Own; 12] = [
+const OWN: [Own; 13] = [
     ("life::ctrl_c_ends_the_child_too", false, |stage| Box::pin(life::ctrl_c(stage))),
     ("life::a_killed_platform_leaves_no_child", false, |stage| Box::pin(life::killed(stage))),
     ("life::a_killed_model_is_started_again", false, |stage| Box::pin(life::model_killed(stage))),
+    ("life::code_runs_at_once", false, |stage| Box::pin(life::runs_code(stage))),
     ("life::a_second_start_finds_everything", false, |stage| Box::pin(life::second_start(stage))),
     ("files::what_is_missing_is_fetched_once", true, |stage| Box::pin(files::missing(stage))),
     ("files::a_truncated_file_is_fetched_again", true, |stage| Box::pin(files::truncated(stage))),

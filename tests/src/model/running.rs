@@ -81,12 +81,17 @@ impl Running {
         }
     }
 
-    /// The process of the model, its only child.
+    /// Its children: the model, and the sandbox where the machine has the barriers for one.
+    pub fn children(&self) -> Vec<Pid> {
+        children(self.child.pid())
+    }
+
+    /// The process of the model: its child of that subcommand.
     pub fn model(&self) -> Result<Pid, String> {
-        let children = children(self.child.pid());
-        match children.as_slice() {
+        let models: Vec<Pid> = self.children().into_iter().filter(|pid| is(*pid, "model")).collect();
+        match models.as_slice() {
             [model] => Ok(*model),
-            other => Err(format!("{} children instead of the model", other.len())),
+            other => Err(format!("{} models instead of one", other.len())),
         }
     }
 
@@ -114,7 +119,10 @@ pub fn kill(pid: Pid) {
 
 /// Waits until a process has ended.
 pub async fn vanished(pid: Pid) -> Result<(), String> {
-    until("the model's process did not end", || state(pid).is_none_or(|state| state.ended)).await
+    until(&format!("process {} did not end", pid.as_raw_nonzero()), || {
+        state(pid).is_none_or(|state| state.ended)
+    })
+    .await
 }
 
 /// Waits until something is so.
@@ -155,6 +163,12 @@ fn state(pid: Pid) -> Option<State> {
     let mut fields = text.rsplit_once(')')?.1.split_whitespace();
     let ended = matches!(fields.next()?, "Z" | "X");
     Some(State { parent: fields.next()?.parse().ok()?, ended })
+}
+
+/// Whether a process was started with this subcommand.
+fn is(pid: Pid, subcommand: &str) -> bool {
+    let words = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+    words.split(|byte| *byte == 0).nth(1) == Some(subcommand.as_bytes())
 }
 
 fn children(parent: Pid) -> Vec<Pid> {
