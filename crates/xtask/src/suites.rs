@@ -1,11 +1,13 @@
 //! `cargo xtask test`: sets up, builds once what the chosen suites need, runs them all, says how long each took.
 
+mod report;
 mod stage;
 mod unit;
 
 use crate::failure::{Failure, Result, failed};
 use crate::times::Times;
 use crate::{deploy, process};
+use report::Report;
 use stage::Stage;
 
 /// A suite. Those between `Unit` and `DeployCheck` are run by the binary of the tests' package.
@@ -66,8 +68,13 @@ const ALL: [(Suite, &str); 15] = [
 pub fn test(names: &[String], filter: Option<&str>) -> Result<()> {
     let suites = chosen(names)?;
     let mut times = Times::new();
-    let outcome = run(&suites, filter, &mut times);
+    let mut reports = Vec::new();
+    let outcome = run(&suites, filter, &mut times, &mut reports);
     times.print();
+    for (suite, report) in reports.iter().filter(|(_, report)| !report.lines().is_empty()) {
+        println!("--- what failed in {}", name(*suite));
+        report.lines().iter().for_each(|line| println!("{line}"));
+    }
     let failures = outcome?;
     if failures.is_empty() {
         println!("all suites passed: {}", list(&suites));
@@ -77,15 +84,22 @@ pub fn test(names: &[String], filter: Option<&str>) -> Result<()> {
     }
 }
 
-fn run(suites: &[Suite], filter: Option<&str>, times: &mut Times) -> Result<Vec<Suite>> {
+fn run(
+    suites: &[Suite],
+    filter: Option<&str>,
+    times: &mut Times,
+    reports: &mut Vec<(Suite, Report)>,
+) -> Result<Vec<Suite>> {
     let stage = Stage::set(suites, times)?;
     let mut failures = Vec::new();
     for suite in suites {
+        let mut report = Report::default();
         let outcome = times.lap(name(*suite), || match suite {
-            Suite::Unit => unit::run(&stage, filter),
+            Suite::Unit => unit::run(&stage, filter, &mut report),
             Suite::DeployCheck => deploy::checks(&stage.tools, stage.worker(), stage.lambda()),
-            other => in_tests_binary(&stage, name(*other), filter),
+            other => in_tests_binary(&stage, name(*other), filter, &mut report),
         });
+        reports.push((*suite, report));
         if let Err(failure) = outcome {
             println!("{}: {}", name(*suite), failure.why());
             failures.push(*suite);
@@ -94,11 +108,15 @@ fn run(suites: &[Suite], filter: Option<&str>, times: &mut Times) -> Result<Vec<
     Ok(failures)
 }
 
-fn in_tests_binary(stage: &Stage, suite: &str, filter: Option<&str>) -> Result<()> {
+fn in_tests_binary(stage: &Stage, suite: &str, filter: Option<&str>, report: &mut Report) -> Result<()> {
     let mut tests = process::program(stage.binary("opencode-tests")?);
     tests.arg(suite).args(filter).envs(stage.environment());
     crate::artefacts::offline(&mut tests);
-    process::run(&mut tests)
+    let succeeded = process::lines(&mut tests, |line| {
+        println!("{line}");
+        report.hear(line);
+    })?;
+    if succeeded { Ok(()) } else { failed(format!("some of {suite} failed")) }
 }
 
 fn chosen(names: &[String]) -> Result<Vec<Suite>> {

@@ -3,12 +3,13 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 
+use super::report::Report;
 use super::stage::Stage;
 use crate::failure::{Doing as _, Result, failed};
 use crate::process;
 
 /// Runs them, with DynamoDB Local and ElasticMQ at hand, and prints one line with the sums.
-pub fn run(stage: &Stage, filter: Option<&str>) -> Result<()> {
+pub fn run(stage: &Stage, filter: Option<&str>, report: &mut Report) -> Result<()> {
     let stores = Stores::start(stage)?;
     let mut cargo = process::cargo();
     cargo.envs(stores.environment.iter().cloned()).env("OPENCODE_TEST_REQUIRED", "1");
@@ -18,6 +19,7 @@ pub fn run(stage: &Stage, filter: Option<&str>) -> Result<()> {
     }
     let mut sum = Counts { passed: 0, failed: 0 };
     let succeeded = process::lines(&mut cargo, |line| {
+        report.hear(line);
         if let Some(counts) = counts_in(line) {
             sum.passed += counts.passed;
             sum.failed += counts.failed;
