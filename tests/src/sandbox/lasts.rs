@@ -41,9 +41,7 @@ struct Sample {
 }
 
 fn run(setup: Setup, parts: &Parts) -> Result<(), String> {
-    let warm: &[(&str, &str)] =
-        if setup == Setup::Full { &[("OPENCODE_SANDBOX_WARM", "python")] } else { &[] };
-    let mut place = Place::start(setup, parts, warm)?;
+    let mut place = Place::start(setup, parts, &[])?;
     place.canaries.push(case::RUNS.to_owned());
     let (mut first, mut last) = (None, None);
     for count in 0..RUNS {

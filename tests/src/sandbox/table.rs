@@ -176,7 +176,7 @@ pub const ROWS: &[Row] = &[
         .ends(&["timeout"])
         .shape(BRIEF),
     row(21, "21-one-large-file.py", falls(Said)).ends(&["disk", "ok", "killed"]),
-    row(22, "22-many-files.py", falls(Said)).ends(&["files", "disk", "error"]),
+    row(22, "22-many-files.py", falls(Left)).ends(&["files", "disk", "error"]),
     row(23, "23-deep-and-odd-names.py", falls(Left)).ends(&["ok", "error", "files"]),
     row(24, "24-read-the-image.py", falls(Told)).recorded(&[Reached]),
     row(25, "25-leave-startup-files.py", falls(Said)).play(Play::Then("plain.py")),

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::routes::{Access, Gives, Handler, ROUTES, Row, Takes};
 use super::{Surface, surface};
 use crate::serve::{SMALL, is_answer};
-use crate::wire::json::parse;
+use crate::wire::json::fixed;
 
 /// Bodies by name.
 const SCHEMAS: &str = include_str!("schemas.json");
@@ -23,8 +23,7 @@ pub fn document(max_body: usize) -> Value {
             path.insert(row.method.to_ascii_lowercase(), operation(row, max_body));
         }
     }
-    let schemas: Value = parse(SCHEMAS).unwrap_or_default();
-    let parameters: Value = parse(PARAMETERS).unwrap_or_default();
+    let (schemas, parameters) = (fixed(SCHEMAS), fixed(PARAMETERS));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -61,7 +60,7 @@ fn operation(row: &Row, max_body: usize) -> Value {
     });
     let Some(members) = operation.as_object_mut() else { return operation };
     if let Access::From(role) = row.access {
-        members.insert("security".to_owned(), json!([{"key": []}]));
+        members.insert("security".to_owned(), fixed(r#"[{"key":[]}]"#));
         members.insert("x-role".to_owned(), json!(role));
     }
     if let Some(body) = body(row.takes) {
@@ -86,13 +85,12 @@ fn name(row: &Row) -> String {
 fn body(takes: Takes) -> Option<Value> {
     Some(match takes {
         Takes::Nothing => return None,
-        Takes::Json(schema) => json!({"application/json": {"schema": reference(schema)}}),
-        Takes::Toml => json!({"application/toml": {"schema": {"type": "string"}}}),
-        Takes::File => json!({"multipart/form-data": {"schema": {
-            "type": "object",
-            "required": ["file"],
-            "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
-        }}}),
+        Takes::Json(schema) => json_of(schema),
+        Takes::Toml => fixed(r#"{"application/toml":{"schema":{"type":"string"}}}"#),
+        Takes::File => fixed(
+            r#"{"multipart/form-data":{"schema":{"type":"object","required":["file"],"properties":{"file":
+            {"type":"string","contentMediaType":"application/octet-stream"}}}}}"#,
+        ),
     })
 }
 
@@ -100,51 +98,43 @@ fn parameters(row: &Row) -> impl Iterator<Item = Value> {
     let inside = row.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.split_once('}'));
     let inside = inside.map(|(name, _)| name);
     let path = inside.map(|name| {
-        json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "minLength": 1}})
+        let schema = r#"{"type":"string","minLength":1}"#;
+        fixed(&format!(r#"{{"name":"{name}","in":"path","required":true,"schema":{schema}}}"#))
     });
     let paged = matches!(row.handler, Handler::Receipts | Handler::DeadLetters);
     let page = [
-        json!({"name": "after", "in": "query", "schema": {"type": "string"}}),
-        json!({"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 500}}),
+        r#"{"name":"after","in":"query","schema":{"type":"string"}}"#,
+        r#"{"name":"limit","in":"query","schema":{"type":"integer","minimum":1,"maximum":500}}"#,
     ];
     let keys = matches!(row.handler, Handler::KeyList | Handler::KeyRevoke);
-    let tenant = json!({
-        "name": "tenant",
-        "in": "query",
-        "description": "Another tenant, for operators.",
-        "schema": {"type": "string"},
-    });
+    let tenant = r#"{"name":"tenant","in":"query","description":"Another tenant, for operators.","schema":{"type":"string"}}"#;
     let streams = row.handler == Handler::GenerateStream;
-    let alt = json!({"name": "alt", "in": "query", "required": true, "schema": {"const": "sse"}});
+    let alt = r#"{"name":"alt","in":"query","required":true,"schema":{"const":"sse"}}"#;
     let follows = matches!(row.handler, Handler::StreamFollow | Handler::ResponseFollow);
-    let after = json!({
-        "name": "starting_after",
-        "in": "query",
-        "description": "The number of the last event that was read.",
-        "schema": {"type": "integer", "minimum": 0},
-    });
-    let last = json!({"name": "last-event-id", "in": "header", "schema": {"type": "integer", "minimum": 0}});
-    let streamed = json!({"name": "stream", "in": "query", "required": true, "schema": {"const": true}});
+    let after = r#"{"name":"starting_after","in":"query","description":"The number of the last event that was read.",
+        "schema":{"type":"integer","minimum":0}}"#;
+    let last = r#"{"name":"last-event-id","in":"header","schema":{"type":"integer","minimum":0}}"#;
+    let streamed = r#"{"name":"stream","in":"query","required":true,"schema":{"const":true}}"#;
     let headers = HEADERS.into_iter().filter(|_| is_answer(row.handler));
-    let headers = headers.map(|name| json!({"$ref": format!("#/components/parameters/{name}")}));
-    path.chain(headers)
-        .chain(page.into_iter().filter(move |_| paged))
+    let headers = headers.map(|name| fixed(&format!(r##"{{"$ref":"#/components/parameters/{name}"}}"##)));
+    let rest = (page.into_iter().filter(move |_| paged))
         .chain(follows.then_some(after))
         .chain((row.handler == Handler::StreamFollow).then_some(last))
         .chain((row.handler == Handler::ResponseFollow).then_some(streamed))
         .chain(keys.then_some(tenant))
-        .chain(streams.then_some(alt))
+        .chain(streams.then_some(alt));
+    path.chain(headers).chain(rest.map(fixed))
 }
 
 fn responses(row: &Row, planned: bool, max_body: usize) -> Value {
     let mut all = Map::new();
     let mut add = |status: &str, description: &str, content: Value| {
-        let mut response = json!({
-            "description": description,
-            "headers": {"x-opencode-trace": {"schema": {"type": "string"}}},
-        });
-        if let (false, Some(response)) = (content.is_null(), response.as_object_mut()) {
-            response.insert("content".to_owned(), content);
+        let mut response = fixed(r#"{"headers":{"x-opencode-trace":{"schema":{"type":"string"}}}}"#);
+        if let Some(response) = response.as_object_mut() {
+            response.insert("description".to_owned(), description.into());
+            if !content.is_null() {
+                response.insert("content".to_owned(), content);
+            }
         }
         all.insert(status.to_owned(), response);
     };
@@ -153,7 +143,7 @@ fn responses(row: &Row, planned: bool, max_body: usize) -> Value {
         add(&status.to_string(), "All is well", content);
     }
     if row.handler == Handler::Ready {
-        add("503", "Something is missing", json!({"application/json": {"schema": reference("Ready")}}));
+        add("503", "Something is missing", json_of("Ready"));
         return Value::Object(all);
     }
     for (status, description) in failures(row, planned) {
@@ -169,17 +159,17 @@ fn responses(row: &Row, planned: bool, max_body: usize) -> Value {
 
 fn given(gives: Gives) -> (u16, Value) {
     match gives {
-        Gives::Json(status, schema) => (status, json!({"application/json": {"schema": reference(schema)}})),
-        Gives::Events => (200, json!({"text/event-stream": {}})),
+        Gives::Json(status, schema) => (status, json_of(schema)),
+        Gives::Events => (200, fixed(r#"{"text/event-stream":{}}"#)),
         Gives::Either(schema) => {
-            let both = json!({
-                "application/json": {"schema": reference(schema)},
-                "text/event-stream": {},
-            });
+            let mut both = json_of(schema);
+            if let Some(both) = both.as_object_mut() {
+                both.insert("text/event-stream".to_owned(), Value::Object(Map::new()));
+            }
             (200, both)
         }
         Gives::Nothing => (204, Value::Null),
-        Gives::Toml => (200, json!({"application/toml": {"schema": {"type": "string"}}})),
+        Gives::Toml => (200, fixed(r#"{"application/toml":{"schema":{"type":"string"}}}"#)),
     }
 }
 
@@ -236,15 +226,19 @@ fn failures(row: &Row, planned: bool) -> Vec<(&'static str, &'static str)> {
 
 fn failure(row: &Row) -> Value {
     match surface(row.path) {
-        Surface::OpenAi => json!({"application/json": {"schema": reference("OpenAiError")}}),
-        Surface::Anthropic => json!({"application/json": {"schema": reference("AnthropicError")}}),
-        Surface::Gemini => json!({"application/json": {"schema": reference("GeminiError")}}),
-        Surface::Platform => json!({"application/problem+json": {"schema": reference("Problem")}}),
+        Surface::OpenAi => json_of("OpenAiError"),
+        Surface::Anthropic => json_of("AnthropicError"),
+        Surface::Gemini => json_of("GeminiError"),
+        Surface::Platform => content("application/problem+json", "Problem"),
     }
 }
 
-fn reference(schema: &str) -> Value {
-    json!({"$ref": format!("#/components/schemas/{schema}")})
+fn json_of(schema: &str) -> Value {
+    content("application/json", schema)
+}
+
+fn content(media: &str, schema: &str) -> Value {
+    fixed(&format!(r##"{{"{media}":{{"schema":{{"$ref":"#/components/schemas/{schema}"}}}}}}"##))
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 
 use std::collections::VecDeque;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::thinking::shorten;
@@ -30,7 +29,7 @@ const ANSWER: &str = "answer";
 const RUN: &str = "run_code";
 
 /// A run of the program.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Interpreter {
     dialect: Dialect,
     /// As it came, for targets that have the tool; `None` once the platform's was used, or where no target has it.
@@ -47,7 +46,6 @@ pub struct Interpreter {
     runs: u32,
     files_left: u64,
     done: bool,
-    #[serde(skip)]
     round: Round,
 }
 

@@ -30,7 +30,9 @@ pub enum Program {
     Thinking(Thinking),
     /// A program is written, run, mended and answered from.
     Code(Coding),
-    /// A caller's request, answered with the help of code that the model has run.
+    /// A caller's request, answered with the help of code that the model has run. Only inside a request: it has no
+    /// checkpoint.
+    #[serde(skip)]
     Interpreter(Box<Interpreter>),
 }
 

@@ -14,6 +14,7 @@ pub enum Prompt {
     Own(Dialect, Members),
     /// The same for targets that have a tool of the caller's dialect; for all others, the request with functions in its
     /// place ([`super::builtin`]).
+    #[serde(skip)]
     Offered(Dialect, Members, Members),
     /// A question of ours.
     Plain(Plain),

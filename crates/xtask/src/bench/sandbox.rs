@@ -29,10 +29,17 @@ pub fn run(options: &Options) -> Result<()> {
     let mut bench = process::cargo();
     bench.args(["bench", "--package", "opencode-sandbox", "--bench", "runs", "--"]);
     bench.args(options.quick.then_some("--quick"));
-    let said = process::output(&mut bench)
-        .ok_or_else(|| Failure::Missing("the bench of the sandbox failed".to_owned()))?;
-    let found: Value =
-        serde_json::from_str(said.lines().last().unwrap_or_default()).doing("read what the bench said")?;
+    // cargo says what it does beside it, on the other stream.
+    let mut said = String::new();
+    let succeeded = process::lines(&mut bench, |line| {
+        if line.starts_with('{') {
+            line.clone_into(&mut said);
+        }
+    })?;
+    if !succeeded {
+        return Err(Failure::Missing("the bench of the sandbox failed".to_owned()));
+    }
+    let found: Value = serde_json::from_str(&said).doing("read what the bench said")?;
 
     let median_of = |name: &str| median(&numbers(&found["ms"][name]));
     let bare = median_of("bare");

@@ -1,9 +1,8 @@
 //! Anthropic's tool, in all its versions: Python and Bash. Its editor of files is left to Bash.
 
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{OF_ANTHROPIC, Offer, list, raw, refuse};
+use super::{OF_ANTHROPIC, Offer, list, put, refuse};
 use crate::error::Error;
 use crate::wire::Dialect;
 use crate::wire::answer::{Answer, Head};
@@ -32,17 +31,17 @@ pub fn offer(members: &mut Members, tool: &Members, at: &str) -> Result<Offer, E
 /// Runs of earlier answers, which stand inside the assistant's turn, become calls and the results of the turn after it.
 pub fn history(members: &mut Members) {
     let messages = list(members, "messages");
-    if !messages.iter().any(|message| message.get().contains("server_tool_use")) {
+    if !messages.iter().any(|message| message.contains("server_tool_use")) {
         return;
     }
-    let messages: Vec<Box<RawValue>> = messages.into_iter().flat_map(earlier).collect();
-    members.set("messages", &messages);
+    let messages: Vec<String> = messages.into_iter().flat_map(earlier).collect();
+    put(members, "messages", &messages);
 }
 
-fn earlier(message: Box<RawValue>) -> Vec<Box<RawValue>> {
-    let read: Value = parse(message.get()).unwrap_or_default();
+fn earlier(message: String) -> Vec<String> {
+    let read: Value = parse(&message).unwrap_or_default();
     let blocks = match read.get("content").and_then(Value::as_array) {
-        Some(blocks) if message.get().contains("server_tool_use") => blocks,
+        Some(blocks) if message.contains("server_tool_use") => blocks,
         _ => return vec![message],
     };
     let text = |block: &Value, name: &str| {
@@ -78,7 +77,7 @@ fn earlier(message: Box<RawValue>) -> Vec<Box<RawValue>> {
     if !results.is_empty() {
         turns.push(json!({"role": "user", "content": results}));
     }
-    turns.iter().filter_map(raw).collect()
+    turns.iter().map(Value::to_string).collect()
 }
 
 /// What a result says, for a model.
@@ -108,7 +107,7 @@ pub fn go_on(members: &mut Members, id: &str, said: &Answer, results: &[String])
         )
         .collect();
     let mut messages = list(members, "messages");
-    messages.extend(raw(&json!({"role": "assistant", "content": content})));
-    messages.extend(raw(&json!({"role": "user", "content": results})));
-    members.set("messages", &messages);
+    messages.push(json!({"role": "assistant", "content": content}).to_string());
+    messages.push(json!({"role": "user", "content": results}).to_string());
+    put(members, "messages", &messages);
 }

@@ -10,8 +10,6 @@ mod responses;
 #[cfg(test)]
 mod tests;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Dialect;
@@ -59,7 +57,7 @@ pub fn functions(dialect: Dialect) -> &'static [Function] {
 }
 
 /// A request that asks for the tool, with functions in its place.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Offer {
     /// In the caller's dialect.
     pub members: Members,
@@ -141,11 +139,10 @@ fn replace(
         Dialect::Anthropic => anthropic::offer(&mut members, &tool, &at)?,
         _ => openai::container(&tool, &at)?,
     };
-    let shown = functions(dialect).iter().map(|function| shown(dialect, function));
-    for function in shown.rev().filter_map(|function| Members::parse(function.as_bytes()).ok()) {
-        tools.insert(place.min(tools.len()), function);
-    }
-    members.set("tools", &tools);
+    let (before, after) = tools.split_at(place.min(tools.len()));
+    let texts = |tools: &[Members]| tools.iter().map(Members::text).collect::<Vec<_>>();
+    let shown = functions(dialect).iter().map(|function| shown(dialect, function)).collect();
+    put(&mut members, "tools", &[texts(before), shown, texts(after)].concat());
     match dialect {
         Dialect::OpenAi => openai::choose(&mut members),
         Dialect::Responses => {
@@ -180,17 +177,21 @@ fn shown(dialect: Dialect, function: &Function) -> String {
     }
 }
 
-/// The elements of a list, each as it was written.
-fn list(members: &Members, name: &str) -> Vec<Box<RawValue>> {
-    members.read(name).ok().flatten().unwrap_or_default()
+/// The elements of a list, each as it was written. Texts, because each type that is read or written anew costs the
+/// Worker kilobytes.
+fn list(members: &Members, name: &str) -> Vec<String> {
+    let text = members.get(name).map(RawValue::get).unwrap_or_default();
+    let items = parse::<Vec<&RawValue>>(text).unwrap_or_default();
+    items.into_iter().map(|item| item.get().to_owned()).collect()
 }
 
-fn raw(value: &Value) -> Option<Box<RawValue>> {
-    serde_json::value::to_raw_value(value).ok()
+/// Sets a member to a list of these elements.
+fn put(members: &mut Members, name: &str, items: &[String]) {
+    members.set_text(name, &format!("[{}]", items.join(",")));
 }
 
-fn kind_of(value: &RawValue) -> String {
-    parse::<Members>(value.get()).map(|members| text(&members, "type")).unwrap_or_default()
+fn kind_of(item: &str) -> String {
+    parse::<Members>(item).map(|members| text(&members, "type")).unwrap_or_default()
 }
 
 fn text(members: &Members, name: &str) -> String {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{INTERPRETER, Offer, list, raw, refuse};
+use super::{INTERPRETER, Offer, list, put, refuse};
 use crate::error::Error;
 use crate::wire::Dialect;
 use crate::wire::answer::{Answer, Head};
@@ -71,9 +71,10 @@ pub fn go_on(members: &mut Members, id: &str, said: &Answer, results: &[String])
     let Some(message) = whole.pointer_mut("/choices/0/message").map(Value::take) else { return };
     let calls = message.get("tool_calls").and_then(Value::as_array).cloned().unwrap_or_default();
     let mut messages = list(members, "messages");
-    messages.extend(raw(&message));
+    messages.push(message.to_string());
     for (call, result) in calls.iter().zip(results) {
-        messages.extend(raw(&json!({"role": "tool", "tool_call_id": call.get("id"), "content": result})));
+        let result = json!({"role": "tool", "tool_call_id": call.get("id"), "content": result});
+        messages.push(result.to_string());
     }
-    members.set("messages", &messages);
+    put(members, "messages", &messages);
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::wire::answer::Head;
 use crate::wire::event::{Finish, Usage};
-use crate::wire::json::Members;
+use crate::wire::json::{Members, fixed};
 
 /// Members of the caller's request that every response object repeats: what belongs into `Head::echo`.
 pub const ECHOED: &[&str] = &[
@@ -59,35 +59,24 @@ impl Status {
 #[derive(Debug)]
 pub struct Frame(Map<String, Value>);
 
+/// What the description requires, with OpenAI's defaults.
+const DEFAULTS: &str = r#"{"object":"response","background":false,"completed_at":null,"error":null,
+    "previous_response_id":null,"store":false,"instructions":null,"max_output_tokens":null,"max_tool_calls":null,
+    "metadata":{},"parallel_tool_calls":true,"reasoning":{"effort":null,"summary":null},"temperature":null,
+    "tool_choice":"auto","top_p":null,"truncation":"disabled"}"#;
+
 impl Frame {
     /// Members that the description requires are there, with OpenAI's defaults, where the caller left them out.
     pub fn new(head: &Head) -> Self {
-        let mut object = Map::new();
+        let mut object = match fixed(DEFAULTS) {
+            Value::Object(object) => object,
+            _ => Map::new(),
+        };
         let mut set = |name: &str, value: Value| object.insert(name.to_owned(), value);
-        set("id", json!(format!("resp_{}", head.id)));
-        set("object", json!("response"));
-        set("created_at", json!(head.created));
-        set("model", json!(head.model));
-        set("background", json!(false));
-        set("completed_at", Value::Null);
-        set("error", Value::Null);
-        set("previous_response_id", Value::Null);
-        set("store", json!(false));
-        for (name, default) in [
-            ("instructions", Value::Null),
-            ("max_output_tokens", Value::Null),
-            ("max_tool_calls", Value::Null),
-            ("metadata", json!({})),
-            ("parallel_tool_calls", json!(true)),
-            ("reasoning", json!({"effort": null, "summary": null})),
-            ("temperature", Value::Null),
-            ("tool_choice", json!("auto")),
-            ("top_p", Value::Null),
-            ("truncation", json!("disabled")),
-        ] {
-            set(name, echoed(&head.echo, name).unwrap_or(default));
-        }
-        for name in ["prompt_cache_key", "safety_identifier", "top_logprobs", "user"] {
+        set("id", format!("resp_{}", head.id).into());
+        set("created_at", head.created.into());
+        set("model", head.model.as_str().into());
+        for name in ECHOED.iter().filter(|name| !matches!(**name, "text" | "tools")) {
             if let Some(value) = echoed(&head.echo, name) {
                 set(name, value);
             }

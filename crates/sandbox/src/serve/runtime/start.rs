@@ -129,7 +129,9 @@ fn settings() -> Result<Settings, String> {
         packages: paths("OPENCODE_SANDBOX_PACKAGES"),
         readable: paths("OPENCODE_SANDBOX_READABLE"),
         scratch: paths(names::SCRATCH),
-        warm: words("OPENCODE_SANDBOX_WARM"),
+        // Where the barriers cannot be put up ahead, nothing is started: `Sandbox::prepare` sees to it.
+        warm: text("OPENCODE_SANDBOX_WARM")
+            .map_or_else(|| vec!["python".to_owned()], |_| words("OPENCODE_SANDBOX_WARM")),
         preload: words("OPENCODE_SANDBOX_PRELOAD"),
         network_namespace: text("OPENCODE_SANDBOX_NETWORK_NAMESPACE").as_deref() != Some("no"),
     })
