@@ -67,8 +67,10 @@ pub fn run(options: &Options) -> Result<()> {
         Bound::at_most("a run by an interpreter that was started ahead", WARM, "× bare", times("warm")),
     ];
     for name in names.iter().filter(|name| !["bare", "cold", "warm"].contains(&name.as_str())) {
-        let slower = median_of(name).zip(median_of("cold")).map(|(theirs, ours)| theirs / ours);
-        bounds.push(Bound::at_least(format!("the same in {name}"), OTHERS, "× ours, cold", slower));
+        let slower = |ours: &str| median_of(name).zip(median_of(ours)).map(|(theirs, ours)| theirs / ours);
+        bounds.push(Bound::at_least(format!("the same in {name}"), OTHERS, "× ours, cold", slower("cold")));
+        let served = "× ours, as it is served: warm";
+        bounds.push(Bound::at_least(format!("the same in {name}"), OTHERS, served, slower("warm")));
     }
     bounds.push(Bound::at_most("a runaway is dead after its limit, p50", DEAD.0, "ms", median(&all_dead)));
     bounds.push(Bound::at_most("the same, worst", DEAD.1, "ms", part(&all_dead, 1.0)));
