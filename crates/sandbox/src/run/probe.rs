@@ -187,7 +187,7 @@ fn attempt() -> c_int {
     found
 }
 
-fn isolation(barriers: &Barriers, _found: c_int) -> Isolation {
+fn isolation(barriers: &Barriers, found: c_int) -> Isolation {
     let full = barriers.full();
     let namespaces = full.map_or(Namespaces::NONE, |full| full.namespaces);
     Isolation {
@@ -199,8 +199,8 @@ fn isolation(barriers: &Barriers, _found: c_int) -> Isolation {
         pid_namespace: namespaces.process,
         network_namespace: namespaces.network,
         separate_user: full.is_some_and(|full| full.identity.is_some()),
-        // Landlock lets nobody behind it look into a process outside.
-        nondumpable: full.is_some(),
+        // A child has tried. Of the lambda profile the bootstrap finds out by itself.
+        nondumpable: full.is_some() && found & READS_US == 0,
         warm: false,
         recycled: false,
     }

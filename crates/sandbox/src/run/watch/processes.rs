@@ -86,7 +86,7 @@ pub fn others() -> Vec<(i32, Stat)> {
 }
 
 /// Whether a signal of ours could reach it: kill(2) compares our real and effective with its real and saved user.
-fn is_reachable(pid: i32) -> bool {
+pub fn is_reachable(pid: i32) -> bool {
     let ours = [rustix::process::getuid().as_raw(), rustix::process::geteuid().as_raw()];
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap_or_default();
