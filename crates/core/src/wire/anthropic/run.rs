@@ -1,9 +1,9 @@
 //! Code that the platform ran, as Anthropic's `server_tool_use` and its result.
 
-use std::time::{Duration, SystemTime};
-
 use serde_json::{Value, json};
 
+use crate::host::Time;
+use crate::wire::aws::sigv4;
 use crate::wire::event::{Container, Run, RunEnd};
 
 /// A run's id, which the call and its result share.
@@ -52,18 +52,12 @@ pub(super) fn container(container: &Container) -> Option<Value> {
     (!id.is_empty()).then(|| json!({"id": id, "expires_at": rfc3339(*expires)}))
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT` as `1994-11-06T08:49:37Z`.
+/// `19941106T084937Z`, which AWS's signatures have, as `1994-11-06T08:49:37Z`.
 fn rfc3339(seconds: u64) -> String {
-    let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
-    // The year 9999 is the last that it can write.
-    let time = time.filter(|_| seconds < 253_402_300_800).unwrap_or(SystemTime::UNIX_EPOCH);
-    let date = httpdate::fmt_http_date(time);
-    let mut words = date.split_ascii_whitespace().skip(1);
-    let (day, month) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let (year, time) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let names = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let month = names.iter().position(|name| *name == month).unwrap_or_default().saturating_add(1);
-    format!("{year}-{month:02}-{day}T{time}Z")
+    let basic = sigv4::date(Time(seconds.saturating_mul(1000)));
+    let part = |from: usize, to: usize| basic.get(from..to).unwrap_or_default();
+    let (date, time) = ([part(0, 4), part(4, 6), part(6, 8)], [part(9, 11), part(11, 13), part(13, 15)]);
+    format!("{}T{}Z", date.join("-"), time.join(":"))
 }
 
 #[cfg(test)]
@@ -73,6 +67,6 @@ mod tests {
     #[test]
     fn a_time_is_written_as_anthropic_does() {
         assert_eq!(rfc3339(784_111_777), "1994-11-06T08:49:37Z");
-        assert_eq!(rfc3339(u64::MAX), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(u64::MAX), "9999-12-31T23:59:59Z");
     }
 }
