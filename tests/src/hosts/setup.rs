@@ -57,8 +57,8 @@ impl Setup {
 
 [deadlines]
 connect_ms = 1500
-first_content_ms = 1500
-idle_ms = 1500
+first_content_ms = 2500
+idle_ms = 2500
 whole_ms = 15000
 grace_ms = 1000
 
